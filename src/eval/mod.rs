@@ -1,1 +1,12 @@
-//! (scaffold)
+//! The evaluator's bench: the same engine as the counter, no server, no second code path. Every figure can be
+//! reproduced by others (TREC files in and out), every Decision explained (Traces), every change compared.
+//!
+//! Reading order: [`rows`] (bounded, reported reading of files) → [`dataset`] → [`metrics`] and [`statistics`] →
+//! [`retrieval`]. Nothing in the run-time path depends on this module.
+
+pub mod dataset;
+pub mod metrics;
+pub mod retrieval;
+pub mod rows;
+pub mod statistics;
+pub mod trec;

@@ -1,0 +1,351 @@
+//! Statistics over many queries or cases: the bootstrap, and measures of a confidence against what was right. Pure and
+//! deterministic: the same seed gives the same bits whatever the number of threads.
+//!
+//! Every statistic takes a weight per item (how often the bootstrap drew it; [`ones`] for the plain value), so one sort
+//! serves a thousand resamples.
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use rayon::prelude::*;
+
+/// A 95% interval, lower and upper end.
+pub type Interval = [f64; 2];
+
+/// Weights of the sample itself: each of `n` items once.
+pub fn ones(n: usize) -> Vec<u32> {
+    vec![1; n]
+}
+
+/// Mean of `values` under `weights`; `None` when all weights are 0.
+pub fn mean(values: impl IntoIterator<Item = f64>, weights: &[u32]) -> Option<f64> {
+    let (mut sum, mut total) = (0.0, 0u64);
+    for (value, &weight) in values.into_iter().zip(weights) {
+        sum += value * f64::from(weight);
+        total += u64::from(weight);
+    }
+    (total > 0).then(|| sum / total as f64)
+}
+
+/// Quantile `q` of `values`, interpolated between order statistics (Hyndman and Fan 1996, type 7). Sorts `values`.
+pub fn quantile(values: &mut [f64], q: f64) -> Option<f64> {
+    values.sort_unstable_by(f64::total_cmp);
+    let position = q * (values.len().checked_sub(1)? as f64);
+    let (below, above) = (values[position.floor() as usize], values[position.ceil() as usize]);
+    Some(below + (above - below) * position.fract())
+}
+
+/// The non-parametric bootstrap with percentile intervals (Efron and Tibshirani 1993, chapter 13).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bootstrap {
+    /// Number of resamples.
+    pub resamples: usize,
+    /// Seed; each resample has its own stream of it.
+    pub seed: u64,
+}
+
+impl Default for Bootstrap {
+    fn default() -> Self {
+        Self { resamples: 1000, seed: 1 }
+    }
+}
+
+impl Bootstrap {
+    /// 95% intervals of several statistics of `n` items at once, each from the same resamples. `statistics` gets the
+    /// weight of each item and gives a value per statistic, always as many; `None` where a resample leaves it
+    /// undefined. A statistic defined in fewer than half of the resamples has no interval.
+    pub fn intervals(
+        &self,
+        n: usize,
+        statistics: impl Fn(&[u32]) -> Vec<Option<f64>> + Sync,
+    ) -> Vec<Option<Interval>> {
+        let draws: Vec<Vec<Option<f64>>> = (0..self.resamples)
+            .into_par_iter()
+            .map(|resample| statistics(&self.weights(n, resample)))
+            .collect();
+        let count = draws.first().map_or(0, Vec::len);
+        let interval = |which: usize| {
+            let mut values: Vec<f64> = draws.iter().filter_map(|draw| *draw.get(which)?).collect();
+            if values.len() * 2 < draws.len() {
+                return None;
+            }
+            Some([quantile(&mut values, 0.025)?, quantile(&mut values, 0.975)?])
+        };
+        (0..count).map(interval).collect()
+    }
+
+    /// How often each of `n` items is in the given resample.
+    pub fn weights(&self, n: usize, resample: usize) -> Vec<u32> {
+        let mut random = stream(self.seed, resample as u64);
+        let mut weights = vec![0; n];
+        for _ in 0..n {
+            weights[below(&mut random, n)] += 1;
+        }
+        weights
+    }
+}
+
+/// The `number`-th independent random stream of `seed`.
+pub fn stream(seed: u64, number: u64) -> ChaCha8Rng {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    random.set_stream(number);
+    random
+}
+
+/// A random index below `n` (Lemire 2019, without the rejection: the bias is below n / 2^64).
+pub fn below(random: &mut impl Rng, n: usize) -> usize {
+    ((u128::from(random.next_u64()) * n as u128) >> 64) as usize
+}
+
+/// Confidences, each with whether the thing it is about was right.
+#[derive(Debug, Clone, Default)]
+pub struct Confidences {
+    items: Vec<(f64, bool)>,
+    /// Positions in `items`, most confident first; of equal ones the earlier first.
+    order: Vec<usize>,
+}
+
+/// Items of equal confidence.
+struct Tie {
+    confidence: f64,
+    right: u64,
+    wrong: u64,
+}
+
+/// One bin of a reliability diagram.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Bin {
+    /// Items in the bin.
+    pub count: u64,
+    /// Their mean confidence.
+    pub confidence: f64,
+    /// The fraction of them that is right.
+    pub accuracy: f64,
+}
+
+impl Confidences {
+    /// `items`: confidence from 0 to 1 (clamped; NaN counts as 0) and whether it was right.
+    pub fn new(items: impl IntoIterator<Item = (f64, bool)>) -> Self {
+        let clean = |confidence: f64| if confidence.is_nan() { 0.0 } else { confidence.clamp(0.0, 1.0) };
+        let items: Vec<(f64, bool)> =
+            items.into_iter().map(|(confidence, right)| (clean(confidence), right)).collect();
+        let mut order: Vec<usize> = (0..items.len()).collect();
+        order.sort_by(|&a, &b| items[b].0.total_cmp(&items[a].0));
+        Self { items, order }
+    }
+
+    /// Number of items.
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// Groups of equal confidence, highest first, without those of weight 0.
+    fn ties(&self, weights: &[u32]) -> Vec<Tie> {
+        let mut ties: Vec<Tie> = Vec::new();
+        for &position in &self.order {
+            let (confidence, is_right) = self.items[position];
+            let weight = u64::from(weights[position]);
+            if weight == 0 {
+                continue;
+            }
+            let (right, wrong) = if is_right { (weight, 0) } else { (0, weight) };
+            match ties.last_mut() {
+                Some(tie) if tie.confidence == confidence => {
+                    tie.right += right;
+                    tie.wrong += wrong;
+                }
+                _ => ties.push(Tie { confidence, right, wrong }),
+            }
+        }
+        ties
+    }
+
+    /// Area under the ROC curve: the probability that a right item has a higher confidence than a wrong one, equal ones
+    /// counting half (the Mann–Whitney rank statistic; Hanley and McNeil 1982). `None` unless there are both.
+    pub fn auroc(&self, weights: &[u32]) -> Option<f64> {
+        let (mut right, mut wrong, mut above) = (0u64, 0u64, 0.0);
+        for tie in self.ties(weights) {
+            above += tie.wrong as f64 * (right as f64 + 0.5 * tie.right as f64);
+            right += tie.right;
+            wrong += tie.wrong;
+        }
+        (right > 0 && wrong > 0).then(|| above / (right as f64 * wrong as f64))
+    }
+
+    /// Area under the risk–coverage curve: the mean, over coverages 1/n … n/n taken most confident first, of the error
+    /// rate among the covered (Geifman and El-Yaniv 2017). Equal confidences count in expectation over their orders.
+    pub fn aurc(&self, weights: &[u32]) -> Option<f64> {
+        let (mut covered, mut errors, mut area) = (0u64, 0.0, 0.0);
+        for tie in self.ties(weights) {
+            let size = tie.right + tie.wrong;
+            let rate = tie.wrong as f64 / size as f64;
+            for inside in 1..=size {
+                area += (errors + rate * inside as f64) / (covered + inside) as f64;
+            }
+            covered += size;
+            errors += tie.wrong as f64;
+        }
+        (covered > 0).then(|| area / covered as f64)
+    }
+
+    /// The risk–coverage curve: coverage and error rate at each distinct threshold, most confident first.
+    pub fn risk_coverage(&self) -> Vec<(f64, f64)> {
+        let (mut covered, mut errors) = (0, 0);
+        let point = |tie: Tie| {
+            covered += tie.right + tie.wrong;
+            errors += tie.wrong;
+            (covered as f64 / self.len() as f64, errors as f64 / covered as f64)
+        };
+        self.ties(&ones(self.len())).into_iter().map(point).collect()
+    }
+
+    /// Coverage at a precision: the largest fraction of items that some threshold accepts with at least `precision` of
+    /// the accepted right; 0 when no threshold does. The threshold is chosen on these very items, so this is what the
+    /// ranking by confidence allows, not what a threshold fitted elsewhere will reach.
+    pub fn coverage_at(&self, precision: f64, weights: &[u32]) -> Option<f64> {
+        let (mut covered, mut right, mut best) = (0u64, 0u64, 0u64);
+        for tie in self.ties(weights) {
+            covered += tie.right + tie.wrong;
+            right += tie.right;
+            if right as f64 >= precision * covered as f64 {
+                best = covered;
+            }
+        }
+        (covered > 0).then(|| best as f64 / covered as f64)
+    }
+
+    /// Mean squared difference of confidence and outcome (Brier 1950).
+    pub fn brier(&self, weights: &[u32]) -> Option<f64> {
+        mean(
+            self.items.iter().map(|&(confidence, right)| (confidence - f64::from(u8::from(right))).powi(2)),
+            weights,
+        )
+    }
+
+    /// Expected calibration error over ten bins of equal width (Naeini et al. 2015; Guo et al. 2017).
+    pub fn ece(&self, weights: &[u32]) -> Option<f64> {
+        calibration_error(&self.bins(weights))
+    }
+
+    /// Expected calibration error over ten bins of about equal mass (Nguyen and O'Connor 2015); equal confidences share
+    /// a bin.
+    pub fn ece_adaptive(&self, weights: &[u32]) -> Option<f64> {
+        let ties = self.ties(weights);
+        let total: u64 = ties.iter().map(|tie| tie.right + tie.wrong).sum();
+        let mut before = 0;
+        let placed = ties.into_iter().map(|tie| {
+            let bin = (before * 10 / total.max(1)) as usize;
+            before += tie.right + tie.wrong;
+            (bin, tie)
+        });
+        calibration_error(&bins_of(placed.collect()))
+    }
+
+    /// The reliability diagram: ten bins of equal width, lowest confidence first; empty ones have count 0.
+    pub fn bins(&self, weights: &[u32]) -> Vec<Bin> {
+        let bin = |tie: &Tie| ((tie.confidence * 10.0) as usize).min(9);
+        bins_of(self.ties(weights).into_iter().map(|tie| (bin(&tie), tie)).collect())
+    }
+}
+
+fn bins_of(placed: Vec<(usize, Tie)>) -> Vec<Bin> {
+    let mut sums = [(0u64, 0.0, 0u64); 10];
+    for (bin, tie) in placed {
+        let size = tie.right + tie.wrong;
+        sums[bin].0 += size;
+        sums[bin].1 += tie.confidence * size as f64;
+        sums[bin].2 += tie.right;
+    }
+    let bin = |(count, confidence, right): (u64, f64, u64)| Bin {
+        count,
+        confidence: confidence / count.max(1) as f64,
+        accuracy: right as f64 / count.max(1) as f64,
+    };
+    sums.into_iter().map(bin).collect()
+}
+
+fn calibration_error(bins: &[Bin]) -> Option<f64> {
+    let total: u64 = bins.iter().map(|bin| bin.count).sum();
+    let sum: f64 = bins.iter().map(|bin| (bin.accuracy - bin.confidence).abs() * bin.count as f64).sum();
+    (total > 0).then(|| sum / total as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn close(a: Option<f64>, b: f64) {
+        assert!(a.is_some_and(|a| (a - b).abs() < 1e-12), "{a:?} is not {b}");
+    }
+
+    #[test]
+    fn confidence_measures_are_as_worked_out_by_hand() {
+        let all = Confidences::new([(0.9, true), (0.8, false), (0.8, true), (0.1, false)]);
+        let weights = ones(4);
+        close(all.auroc(&weights), (1.0 + 1.0 + 0.5 + 1.0) / 4.0);
+        close(all.aurc(&weights), (0.0 + 0.5 / 2.0 + 1.0 / 3.0 + 2.0 / 4.0) / 4.0);
+        close(all.coverage_at(0.6, &weights), 0.75);
+        close(all.coverage_at(0.9, &weights), 0.25);
+        close(all.brier(&weights), (0.01 + 0.64 + 0.04 + 0.01) / 4.0);
+        close(all.ece(&weights), (0.1 + 2.0 * 0.3 + 0.1) / 4.0);
+        assert_eq!(all.risk_coverage(), [(0.25, 0.0), (0.75, 1.0 / 3.0), (1.0, 0.5)]);
+    }
+
+    #[test]
+    fn weights_act_as_repetition() {
+        let items = [(0.9, true), (0.7, false), (0.7, true), (0.2, false)];
+        let weighted = Confidences::new(items);
+        let repeated = Confidences::new([items[0], items[0], items[2], items[3], items[3], items[3]]);
+        let (weights, plain) = ([2, 0, 1, 3], ones(6));
+        close(weighted.auroc(&weights), repeated.auroc(&plain).expect("both kinds"));
+        close(weighted.aurc(&weights), repeated.aurc(&plain).expect("items"));
+        close(weighted.ece_adaptive(&weights), repeated.ece_adaptive(&plain).expect("items"));
+    }
+
+    #[test]
+    fn nothing_and_one_kind_are_undefined_rather_than_wrong() {
+        let none = Confidences::new([]);
+        assert_eq!(
+            (none.auroc(&[]), none.aurc(&[]), none.ece(&[]), none.coverage_at(0.9, &[])),
+            (None, None, None, None)
+        );
+        assert_eq!(Confidences::new([(0.5, true), (f64::NAN, true)]).auroc(&ones(2)), None);
+    }
+
+    #[test]
+    fn the_bootstrap_covers_the_mean_and_repeats_itself() {
+        let values: Vec<f64> = (0..400).map(|i| f64::from(i % 4 == 0)).collect();
+        let run = || {
+            Bootstrap::default()
+                .intervals(values.len(), |weights| vec![mean(values.iter().copied(), weights)])
+        };
+        let [low, high] = run()[0].expect("defined");
+        // The standard error is sqrt(.25 × .75 / 400) = .0217, so the interval is about .25 ± .0424.
+        assert!((low - 0.2076).abs() < 0.006 && (high - 0.2924).abs() < 0.006, "{low} {high}");
+        assert_eq!(run(), run());
+    }
+
+    proptest! {
+        #[test]
+        fn auroc_is_the_pairwise_definition(items in prop::collection::vec((0u8..6, any::<bool>()), 2..40)) {
+            let items: Vec<(f64, bool)> = items.into_iter().map(|(c, right)| (f64::from(c) / 5.0, right)).collect();
+            let (mut sum, mut pairs) = (0.0, 0.0);
+            for a in items.iter().filter(|item| item.1) {
+                for b in items.iter().filter(|item| !item.1) {
+                    pairs += 1.0;
+                    sum += if a.0 > b.0 { 1.0 } else if a.0 == b.0 { 0.5 } else { 0.0 };
+                }
+            }
+            let auroc = Confidences::new(items.iter().copied()).auroc(&ones(items.len()));
+            prop_assert_eq!(auroc.is_some(), pairs > 0.0);
+            if let Some(auroc) = auroc {
+                prop_assert!((auroc - sum / pairs).abs() < 1e-9);
+            }
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! TREC files: run files in and out (`query Q0 document rank score tag`), so that trec_eval and ir_measures can check
+//! every figure. Owns the format only.
+
+use std::collections::{BTreeMap, HashSet};
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use sha2::Sha256;
+
+use super::metrics::trec_order;
+use super::rows::{Skipped, read_lines};
+
+/// A run by query id: documents with scores, best first.
+pub type Run = BTreeMap<String, Vec<(String, f32)>>;
+
+/// Where scores end, so that there is room below for the steps that separate ties.
+const LOWEST: f32 = -1e30;
+
+/// Gives a ranking the scores of a run file: not a number becomes the lowest, documents are in descending order of
+/// score, each once, and equal scores are told apart by the smallest possible step downwards. So every evaluator, whatever
+/// its rule for ties, sees the ranking that the customer saw.
+pub fn separate_ties(mut ranked: Vec<(String, f32)>) -> Vec<(String, f32)> {
+    for (_, score) in &mut ranked {
+        *score = if score.is_nan() { f32::NEG_INFINITY } else { *score };
+    }
+    ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let mut seen = HashSet::new();
+    let distinct: Vec<bool> = ranked.iter().map(|(id, _)| seen.insert(id.as_str())).collect();
+    let mut distinct = distinct.into_iter();
+    ranked.retain(|_| distinct.next().unwrap_or(true));
+    let mut above = f32::INFINITY;
+    for (_, score) in &mut ranked {
+        *score = score.max(LOWEST).min(above.next_down());
+        above = *score;
+    }
+    ranked
+}
+
+/// Writes a run file. Scores are written so that reading them back gives the same bits.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn write_run<'a>(
+    path: &Path,
+    tag: &str,
+    rankings: impl IntoIterator<Item = (&'a str, &'a [(String, f32)])>,
+) -> anyhow::Result<()> {
+    let describe = || format!("cannot write {}", path.display());
+    let mut file = BufWriter::new(std::fs::File::create(path).with_context(describe)?);
+    for (query, ranked) in rankings {
+        for ((document, score), rank) in ranked.iter().zip(1..) {
+            writeln!(file, "{query} Q0 {document} {rank} {score} {tag}").with_context(describe)?;
+        }
+    }
+    file.flush().with_context(describe)
+}
+
+/// Reads a run file; documents are put in trec_eval's order (the rank column plays no part).
+///
+/// # Errors
+/// The file is missing, empty or binary, has no usable row, or (strict) has a wrong row.
+pub fn read_run(path: &Path, skipped: &mut Skipped, hash: &mut Sha256) -> anyhow::Result<Run> {
+    let (mut run, mut seen) = (Run::new(), HashSet::new());
+    read_lines(path, skipped, hash, |_, line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let [query, _, document, _, score, ..] = fields[..] else {
+            return Err(format!("{} columns; wanted query, Q0, document, rank, score, tag", fields.len()));
+        };
+        let score = score.parse::<f32>().ok().filter(|score| !score.is_nan());
+        let score = score.ok_or_else(|| format!("score {:?} is not a number", fields[4]))?;
+        if !seen.insert((query.to_owned(), document.to_owned())) {
+            return Err(format!("document {document:?} is in the ranking of {query:?} twice"));
+        }
+        run.entry(query.to_owned()).or_default().push((document.to_owned(), score));
+        Ok(())
+    })?;
+    if run.is_empty() {
+        bail!("{} has no usable row{}", path.display(), skipped.hint(path));
+    }
+    for ranked in run.values_mut() {
+        trec_order(ranked);
+    }
+    Ok(run)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use sha2::Digest;
+
+    #[test]
+    fn ties_keep_the_rankers_order_and_repeats_are_dropped() {
+        let ranked = separate_ties(vec![
+            ("a".into(), 1.0),
+            ("b".into(), 1.0),
+            ("z".into(), 2.0),
+            ("a".into(), 0.5),
+            ("n".into(), f32::NAN),
+            ("i".into(), f32::INFINITY),
+        ]);
+        let ids: Vec<&str> = ranked.iter().map(|(id, _)| id.as_str()).collect();
+        assert_eq!(ids, ["i", "z", "a", "b", "n"]);
+        assert!(ranked.windows(2).all(|pair| pair[0].1 > pair[1].1));
+    }
+
+    #[test]
+    fn wrong_rows_of_a_run_are_named() {
+        let file = tempfile::NamedTempFile::new().expect("temporary file");
+        std::fs::write(file.path(), "q Q0 a 1 2 t\nq Q0 a 2 1 t\nq Q0 b 2 x t\nq\nq Q0 b 3 3 t\n")
+            .expect("written");
+        let mut skipped = Skipped::new(false);
+        let run = read_run(file.path(), &mut skipped, &mut Sha256::new()).expect("readable");
+        assert_eq!(run["q"], [("b".to_owned(), 3.0), ("a".to_owned(), 2.0)]);
+        assert_eq!(skipped.first().iter().map(|error| error.row).collect::<Vec<_>>(), [2, 3, 4]);
+    }
+
+    proptest! {
+        #[test]
+        fn a_run_reads_back_as_it_was_written(scores in prop::collection::vec(prop::num::f32::ANY, 1..30)) {
+            let ranked: Vec<(String, f32)> =
+                scores.into_iter().enumerate().map(|(i, score)| (format!("d{i}"), score)).collect();
+            let ranked = separate_ties(ranked);
+            let file = tempfile::NamedTempFile::new().expect("temporary file");
+            write_run(file.path(), "t", [("q", &ranked[..])]).expect("written");
+            let run = read_run(file.path(), &mut Skipped::new(true), &mut Sha256::new()).expect("readable");
+            prop_assert_eq!(&run["q"], &ranked);
+        }
+    }
+}
