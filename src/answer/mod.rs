@@ -3,6 +3,7 @@
 //! [`Engine::answer`] is total: a part that fails degrades, the [`Trace`] says so, and at worst the [`Decision`] is a
 //! hand-off with reason `unavailable`.
 
+pub mod calibration;
 pub mod trace;
 
 use serde::{Deserialize, Serialize};
