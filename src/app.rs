@@ -1,1 +1,86 @@
-//! (scaffold)
+//! The use cases: the only place that sequences engine, conversation, hand-off and store. Knows no HTTP and no SQL.
+//!
+//! A use case loads the conversation, runs [`crate::chat::step`], and commits everything in one transaction guarded by
+//! the conversation's version; a lost race is settled by loading and stepping again. Only after the commit are
+//! listeners told. [`App`] is cheap to share: hold it in an `Arc`.
+
+mod commit;
+mod customer;
+mod desk;
+mod events;
+mod ports;
+mod staff;
+mod types;
+
+use std::sync::{Arc, RwLock};
+
+pub use events::TurnStream;
+pub use ports::{Answerer, Clock, SystemClock};
+pub use staff::{NewStaff, SESSION_TOKEN_BYTES};
+pub use types::{
+    Access, AppError, ConversationView, Limits, Reply, Session, SignedIn, Staff, Started, TicketDetail, TicketFilter,
+    TicketView, Unready,
+};
+
+pub use crate::store::Role;
+
+use crate::kb::Snapshot;
+use crate::store::Store;
+use events::Hub;
+
+/// The desk at work. See the module's comment.
+pub struct App {
+    store: Arc<dyn Store>,
+    answerer: RwLock<Arc<dyn Answerer>>,
+    clock: Arc<dyn Clock>,
+    limits: Limits,
+    hub: Hub,
+}
+
+impl App {
+    /// A desk that answers with `answerer` and remembers in `store`.
+    pub fn new(store: Arc<dyn Store>, answerer: Arc<dyn Answerer>, clock: Arc<dyn Clock>, limits: Limits) -> Self {
+        Self { store, answerer: RwLock::new(answerer), clock, limits, hub: Hub::default() }
+    }
+
+    /// Serves from `answerer` from now on; questions under way finish with the one before.
+    pub fn publish(&self, answerer: Arc<dyn Answerer>) {
+        *self.answerer.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = answerer;
+    }
+
+    /// What customers are served from now.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(self.answerer().snapshot())
+    }
+
+    /// The limits in force.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Whether the desk can serve: the store answers and there are entries.
+    ///
+    /// # Errors
+    /// What is missing, for `/readyz`.
+    pub async fn ready(&self) -> Result<(), Unready> {
+        self.store.ping().await.map_err(|error| Unready::Store(error.to_string()))?;
+        if self.snapshot().entries.is_empty() { Err(Unready::NoEntries) } else { Ok(()) }
+    }
+
+    /// Drops what has expired: sessions, sign-in tokens, traces beyond their retention. Call it now and then.
+    ///
+    /// # Errors
+    /// [`AppError::Unavailable`] when the store fails.
+    pub async fn sweep(&self) -> Result<u64, AppError> {
+        let now = self.clock.now_ms();
+        Ok(self.store.sweep(now, now - self.limits.trace_retention_ms).await?)
+    }
+
+    fn answerer(&self) -> Arc<dyn Answerer> {
+        Arc::clone(&self.answerer.read().unwrap_or_else(|poisoned| poisoned.into_inner()))
+    }
+
+    fn now(&self) -> i64 {
+        self.clock.now_ms()
+    }
+}

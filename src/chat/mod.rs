@@ -1,1 +1,534 @@
-//! (scaffold)
+//! The conversation: who owns it, what was said, and the state machine [`step`] that settles every race once.
+//!
+//! Pure: no clock, no randomness, no SQL. Callers pass `now`, fresh ids and what the engine decided; they get the next
+//! [`Conversation`] and the [`Effect`]s to carry out, or a [`Refused`] that changed nothing.
+
+mod step;
+pub mod voice;
+
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+use crate::answer::{Candidate, Context, HandOff};
+use crate::handoff::{ConversationId, StaffId, TicketEvent, TicketId, TraceId};
+use crate::kb::{Entry, HandOffReason, Language, Priority};
+pub use step::step;
+
+/// Who owns the conversation, without details. Stored with every turn, so a client knows it from the last one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// The bot answers.
+    Bot,
+    /// The bot asked back and waits for a choice.
+    Clarifying,
+    /// In the queue for a person; the bot is silent.
+    Waiting,
+    /// With a person; the bot is silent.
+    Person,
+    /// Done; a new message opens it again.
+    Resolved,
+}
+
+impl Mode {
+    /// Stable name, as in API and SQL.
+    pub fn name(self) -> &'static str {
+        match self {
+            Mode::Bot => "bot",
+            Mode::Clarifying => "clarifying",
+            Mode::Waiting => "waiting",
+            Mode::Person => "person",
+            Mode::Resolved => "resolved",
+        }
+    }
+
+    /// The mode with this [`Mode::name`].
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Mode::Bot, Mode::Clarifying, Mode::Waiting, Mode::Person, Mode::Resolved]
+            .into_iter()
+            .find(|mode| mode.name() == name)
+    }
+}
+
+/// A member of staff as the conversation knows them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Agent {
+    /// Staff id.
+    pub id: StaffId,
+    /// Name shown to the customer.
+    pub name: String,
+}
+
+/// Who owns the conversation now.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "mode", rename_all = "lowercase")]
+pub enum State {
+    /// The bot answers.
+    Bot,
+    /// The bot asked back.
+    Clarifying {
+        /// The question that had two answers, as stored.
+        question: String,
+        /// 2 to 4 candidates, best first.
+        candidates: Vec<Candidate>,
+    },
+    /// In the queue.
+    Waiting {
+        /// The open ticket.
+        ticket: TicketId,
+    },
+    /// With a person.
+    Person {
+        /// The assigned ticket.
+        ticket: TicketId,
+        /// Its owner.
+        agent: Agent,
+    },
+    /// Done.
+    Resolved {
+        /// The ticket a person resolved; `None` when the bot's answer did.
+        ticket: Option<TicketId>,
+        /// When, UTC milliseconds.
+        at: i64,
+    },
+}
+
+impl State {
+    /// The state without its details.
+    pub fn mode(&self) -> Mode {
+        match self {
+            State::Bot => Mode::Bot,
+            State::Clarifying { .. } => Mode::Clarifying,
+            State::Waiting { .. } => Mode::Waiting,
+            State::Person { .. } => Mode::Person,
+            State::Resolved { .. } => Mode::Resolved,
+        }
+    }
+
+    /// The ticket that is open or assigned now.
+    pub fn live_ticket(&self) -> Option<&TicketId> {
+        match self {
+            State::Waiting { ticket } | State::Person { ticket, .. } => Some(ticket),
+            _ => None,
+        }
+    }
+}
+
+/// An answer the bot gave, for feedback.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Given {
+    /// The entry shown.
+    pub entry_id: String,
+    /// "Resolved?" yes or no, once said.
+    pub resolved: Option<bool>,
+}
+
+/// A conversation: everything [`step`] needs to decide, without the transcript.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Conversation {
+    /// Id.
+    pub id: ConversationId,
+    /// Language the desk speaks in it.
+    pub language: Language,
+    /// Who owns it.
+    pub state: State,
+    /// What the next question may refer to.
+    pub context: Context,
+    /// Number of turns so far; the last turn's `seq`.
+    pub last_seq: u64,
+    /// Clarifications asked in a row without an answer.
+    pub clarified: u8,
+    /// Answers given, by the `seq` of their turn.
+    pub given: BTreeMap<u64, Given>,
+    /// When it began, UTC milliseconds.
+    pub started_at: i64,
+}
+
+impl Conversation {
+    /// A conversation that begins at `now` with the bot.
+    pub fn new(id: ConversationId, language: Language, now: i64) -> Self {
+        Self {
+            id,
+            language,
+            state: State::Bot,
+            context: Context { language: Some(language), ..Context::default() },
+            last_seq: 0,
+            clarified: 0,
+            given: BTreeMap::new(),
+            started_at: now,
+        }
+    }
+}
+
+/// Who said a turn.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "who", rename_all = "lowercase")]
+pub enum Speaker {
+    /// The customer.
+    Customer,
+    /// The bot: answers, clarifications, small talk, the hand-off line. Never while a person owns the conversation.
+    Bot,
+    /// A person of the desk.
+    Agent(Agent),
+    /// The desk itself: fixed notices of what changed (a person joined, resolved, reopened).
+    Desk,
+}
+
+impl Speaker {
+    /// Stable name: `customer`, `bot`, `agent` or `desk`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Speaker::Customer => "customer",
+            Speaker::Bot => "bot",
+            Speaker::Agent(_) => "agent",
+            Speaker::Desk => "desk",
+        }
+    }
+}
+
+/// An entry as it was shown: kept in the turn, so that history stays true when the entry changes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Quoted {
+    /// Entry id.
+    pub entry_id: String,
+    /// Its question.
+    pub question: String,
+    /// Its answer, Markdown.
+    pub markdown: String,
+    /// Its revision.
+    pub revision: u32,
+    /// Day of its last review.
+    pub reviewed: Option<Date>,
+    /// Entries it naturally leads to, as buttons: (id, question).
+    pub follow_ups: Vec<(String, String)>,
+    /// Where the facts come from (URLs).
+    pub sources: Vec<String>,
+}
+
+impl Quoted {
+    /// What is shown of `entry`; `follow_ups` are those of its follow-ups that are served.
+    pub fn of(entry: &Entry, follow_ups: Vec<(String, String)>) -> Self {
+        Self {
+            entry_id: entry.id.clone(),
+            question: entry.question.clone(),
+            markdown: entry.answer.clone(),
+            revision: entry.revision,
+            reviewed: entry.reviewed,
+            follow_ups,
+            sources: entry.sources.clone(),
+        }
+    }
+}
+
+/// What a turn says, typed. [`Turn::text`] is the same in words.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Said {
+    /// Free text of the customer or an agent.
+    Text,
+    /// The customer chose a candidate.
+    Chose {
+        /// The entry chosen.
+        entry_id: String,
+    },
+    /// The customer said that no candidate fits.
+    NoneFits,
+    /// The customer asked for a person.
+    AskedForPerson,
+    /// The bot answered.
+    Answered {
+        /// The entry as shown.
+        quoted: Box<Quoted>,
+        /// Probability that it answers; `None` when the customer chose it.
+        confidence: Option<f32>,
+    },
+    /// The bot asked back.
+    Clarified {
+        /// 2 to 4 candidates.
+        candidates: Vec<Candidate>,
+    },
+    /// The bot replied to small talk.
+    SmallTalk {
+        /// Id of the small talk.
+        id: String,
+    },
+    /// The conversation went to the queue. The text holds queue position and opening hours.
+    HandedOff {
+        /// The ticket.
+        ticket: TicketId,
+        /// Why.
+        reason: HandOffReason,
+    },
+    /// A person joined.
+    Joined {
+        /// Who.
+        agent: Agent,
+    },
+    /// The bot is back.
+    BackToBot,
+    /// The conversation is done.
+    Resolved,
+    /// The conversation is open again and in the queue.
+    Reopened {
+        /// The ticket.
+        ticket: TicketId,
+    },
+    /// Thanks for feedback.
+    Thanked {
+        /// What the customer said.
+        resolved: bool,
+    },
+}
+
+/// One thing said. `seq` counts from 1 without gaps within its conversation and is the SSE event id.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Turn {
+    /// Position in the conversation, from 1.
+    pub seq: u64,
+    /// When, UTC milliseconds.
+    pub at: i64,
+    /// Who.
+    pub speaker: Speaker,
+    /// What, typed.
+    pub said: Said,
+    /// What, in words: the text of a person, the Markdown of an answer, the wording of a notice.
+    pub text: String,
+    /// Who owns the conversation from this turn on.
+    pub mode: Mode,
+    /// The Trace of the decision that led to it, if the bot decided.
+    pub trace: Option<TraceId>,
+}
+
+/// A Decision with the entry it names, ready to be said.
+#[derive(Debug, Clone, PartialEq)]
+pub enum BotReply {
+    /// Answer with this entry.
+    Answer {
+        /// The entry.
+        quoted: Box<Quoted>,
+        /// Probability that it answers.
+        confidence: f32,
+    },
+    /// Ask back.
+    Clarify {
+        /// Best first.
+        candidates: Vec<Candidate>,
+    },
+    /// Pass to a person.
+    HandOff(HandOff),
+    /// Reply to small talk.
+    SmallTalk {
+        /// Id of the small talk.
+        id: String,
+        /// The fixed reply.
+        reply: String,
+    },
+}
+
+/// What happened. Texts are cleaned and free of secrets before they get here.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// The customer wrote. The engine has always looked at it; its reply counts only where the bot may speak.
+    Asked {
+        /// What they wrote.
+        text: String,
+        /// What the bot would say.
+        reply: BotReply,
+        /// What the next question may refer to, if the bot says it.
+        context: Context,
+        /// Trace of the decision.
+        trace: TraceId,
+        /// Id for a ticket, should one open.
+        ticket: TicketId,
+    },
+    /// The customer chose a candidate or a follow-up of the last answer.
+    Chosen {
+        /// The entry chosen.
+        quoted: Box<Quoted>,
+    },
+    /// The customer refused every candidate.
+    NoneOfThese {
+        /// Id for the ticket.
+        ticket: TicketId,
+    },
+    /// The customer asked for a person.
+    PersonRequested {
+        /// Id for the ticket.
+        ticket: TicketId,
+    },
+    /// An agent takes the conversation: from the queue, or from the bot.
+    TakenOver {
+        /// Who.
+        agent: Agent,
+        /// Id for a ticket, when the bot still had the conversation.
+        ticket: TicketId,
+    },
+    /// The owner wrote.
+    AgentReplied {
+        /// Who.
+        agent: StaffId,
+        /// What.
+        text: String,
+    },
+    /// Back to the bot: by the owner, or by the customer (`None`) who no longer wants to wait.
+    ReturnedToBot {
+        /// The agent; `None` = the customer.
+        by: Option<StaffId>,
+    },
+    /// The owner resolved it.
+    Resolved {
+        /// Who.
+        by: StaffId,
+    },
+    /// Staff put a resolved conversation back in the queue.
+    Reopened,
+    /// "Resolved?" on a bot's answer.
+    Feedback {
+        /// `seq` of the answer.
+        turn: u64,
+        /// Yes or no.
+        resolved: bool,
+    },
+}
+
+/// What to carry out, all in one transaction, in order.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Say something. [`voice::Voice`] puts it in words.
+    Append(Saying),
+    /// Open a ticket with a packet.
+    OpenTicket {
+        /// Its id.
+        ticket: TicketId,
+        /// Why, how urgent, which queue.
+        hand_off: HandOff,
+    },
+    /// Change a ticket.
+    UpdateTicket {
+        /// Its id.
+        ticket: TicketId,
+        /// What happened to it.
+        event: TicketEvent,
+    },
+    /// Keep the question for the gap board and for replay, masked.
+    RecordQuestion {
+        /// Trace of the decision.
+        trace: TraceId,
+    },
+    /// Keep what the customer said about an entry.
+    RecordFeedback {
+        /// `seq` of the turn it is about.
+        turn: u64,
+        /// The entry.
+        entry_id: String,
+        /// What was said.
+        verdict: Verdict,
+    },
+}
+
+/// What a customer says about an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// It resolved the question.
+    Resolved,
+    /// It did not.
+    Unresolved,
+    /// Chosen among candidates.
+    Chosen,
+    /// Refused among candidates.
+    NotThis,
+}
+
+impl Verdict {
+    /// Stable name, as in SQL.
+    pub fn name(self) -> &'static str {
+        match self {
+            Verdict::Resolved => "resolved",
+            Verdict::Unresolved => "unresolved",
+            Verdict::Chosen => "chosen",
+            Verdict::NotThis => "not_this",
+        }
+    }
+}
+
+/// A turn before it is put in words.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Saying {
+    /// Position in the conversation.
+    pub seq: u64,
+    /// Who.
+    pub speaker: Speaker,
+    /// What, typed.
+    pub said: Said,
+    /// Words that are given: a person's text, an entry's answer, a rule's wording. `None` = the desk's wording.
+    pub words: Option<String>,
+    /// Who owns the conversation from here on.
+    pub mode: Mode,
+    /// The Trace, if the bot decided.
+    pub trace: Option<TraceId>,
+}
+
+/// Why an event was refused; nothing changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// No clarification is open.
+    #[error("no clarification is open")]
+    NothingToChoose,
+    /// The entry is not among those offered.
+    #[error("entry {0} was not offered")]
+    NotOffered(String),
+    /// Already in the queue.
+    #[error("the conversation already waits for a person")]
+    AlreadyWaiting,
+    /// Already with a person.
+    #[error("the conversation is already with a person")]
+    AlreadyWithPerson,
+    /// Another agent owns it.
+    #[error("{0} has taken the conversation")]
+    TakenBy(String),
+    /// The agent does not own it.
+    #[error("take the conversation over first")]
+    NotOwner,
+    /// It is resolved.
+    #[error("the conversation is resolved; reopen it first")]
+    AlreadyResolved,
+    /// It is not resolved, so it cannot be reopened.
+    #[error("the conversation is not resolved")]
+    NotResolved,
+    /// No person was involved, so there is no ticket to reopen.
+    #[error("no ticket to reopen")]
+    NoTicket,
+    /// The bot already has it.
+    #[error("the bot already has the conversation")]
+    AlreadyBot,
+    /// The turn is not an answer of the bot.
+    #[error("turn {0} is not an answer")]
+    NotAnAnswer(u64),
+}
+
+impl Refused {
+    /// Stable snake-case code for the API.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Refused::NothingToChoose => "nothing_to_choose",
+            Refused::NotOffered(_) => "not_offered",
+            Refused::AlreadyWaiting => "already_waiting",
+            Refused::AlreadyWithPerson => "already_with_person",
+            Refused::TakenBy(_) => "taken_by_other",
+            Refused::NotOwner => "not_owner",
+            Refused::AlreadyResolved => "already_resolved",
+            Refused::NotResolved => "not_resolved",
+            Refused::NoTicket => "no_ticket",
+            Refused::AlreadyBot => "already_bot",
+            Refused::NotAnAnswer(_) => "not_an_answer",
+        }
+    }
+}
+
+/// Whether `priority` is more urgent than `other`.
+pub(crate) fn is_more_urgent(priority: Priority, other: Priority) -> bool {
+    priority < other
+}

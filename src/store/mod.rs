@@ -1,1 +1,126 @@
-//! (scaffold)
+//! The desk's memory: `trait Store` in domain words and the only SQL of the program. A write is acknowledged only after
+//! it is committed to disk. Times are UTC milliseconds; tokens are stored as hashes only.
+
+mod records;
+mod sqlite;
+
+use async_trait::async_trait;
+
+use crate::answer::Trace;
+use crate::chat::Turn;
+use crate::handoff::{ConversationId, Packet, StaffId, Ticket, TicketId, TraceId};
+use crate::kb::Priority;
+pub use records::{
+    Change, Created, FeedbackRecord, QuestionRecord, Role, SessionRecord, StaffRecord, StoredConversation, TicketQuery,
+};
+pub use sqlite::SqliteStore;
+
+/// How the store fails.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Somebody else changed the same conversation first; load it and try again.
+    #[error("changed by somebody else meanwhile")]
+    Conflict,
+    /// A unique name is taken.
+    #[error("{0} is already taken")]
+    Taken(&'static str),
+    /// A row does not read as what it should be: damaged, or written by a newer version.
+    #[error("{what} cannot be read: {why}")]
+    Unreadable {
+        /// Which column.
+        what: &'static str,
+        /// Why.
+        why: String,
+    },
+    /// The database failed.
+    #[error("database: {0}")]
+    Database(String),
+}
+
+/// What the desk remembers. Every method that writes returns only after the commit.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Whether the database answers.
+    async fn ping(&self) -> Result<(), StoreError>;
+
+    /// Stores a new conversation.
+    async fn create_conversation(&self, created: &Created) -> Result<(), StoreError>;
+
+    /// A conversation with its version; `None` if there is none.
+    async fn conversation(&self, id: &ConversationId) -> Result<Option<StoredConversation>, StoreError>;
+
+    /// Commits everything of one step, all or nothing. `Conflict` unless the version is the one that was loaded.
+    async fn commit(&self, change: Change) -> Result<(), StoreError>;
+
+    /// Turns with `seq > after`, in order, at most `limit`.
+    async fn turns(&self, id: &ConversationId, after: u64, limit: u32) -> Result<Vec<Turn>, StoreError>;
+
+    /// A ticket.
+    async fn ticket(&self, id: &TicketId) -> Result<Option<Ticket>, StoreError>;
+
+    /// Tickets that match, in queue order.
+    async fn tickets(&self, query: &TicketQuery) -> Result<Vec<Ticket>, StoreError>;
+
+    /// The packet of a ticket.
+    async fn packet(&self, id: &TicketId) -> Result<Option<Packet>, StoreError>;
+
+    /// How many open tickets of `queue` come before one with this priority and age.
+    async fn waiting_before(
+        &self,
+        queue: &str,
+        priority: Priority,
+        opened_at: i64,
+        id: &TicketId,
+    ) -> Result<u32, StoreError>;
+
+    /// A Trace that is still kept.
+    async fn trace(&self, id: &TraceId) -> Result<Option<Trace>, StoreError>;
+
+    /// Questions asked since `since`, newest first, at most `limit`: for the gap board and replay.
+    async fn questions(&self, since: i64, limit: u32) -> Result<Vec<QuestionRecord>, StoreError>;
+
+    /// Feedback given since `since`, newest first, at most `limit`.
+    async fn feedback(&self, since: i64, limit: u32) -> Result<Vec<FeedbackRecord>, StoreError>;
+
+    /// Creates an account; `Taken` if the login exists.
+    async fn add_staff(&self, staff: &StaffRecord) -> Result<(), StoreError>;
+
+    /// Changes name, password and roles of an account.
+    async fn update_staff(&self, staff: &StaffRecord) -> Result<(), StoreError>;
+
+    /// The account with this login.
+    async fn staff_by_login(&self, login: &str) -> Result<Option<StaffRecord>, StoreError>;
+
+    /// The account with this id.
+    async fn staff(&self, id: &StaffId) -> Result<Option<StaffRecord>, StoreError>;
+
+    /// All accounts, by login.
+    async fn all_staff(&self) -> Result<Vec<StaffRecord>, StoreError>;
+
+    /// Stores a session.
+    async fn add_session(&self, session: &SessionRecord) -> Result<(), StoreError>;
+
+    /// The session whose token has this hash, unless it has ended by `now`.
+    async fn session(&self, token_hash: &str, now: i64) -> Result<Option<SessionRecord>, StoreError>;
+
+    /// Ends a session; unknown ones are no error.
+    async fn end_session(&self, token_hash: &str) -> Result<(), StoreError>;
+
+    /// Ends all sessions of an account but the one with this token hash.
+    async fn end_other_sessions(&self, staff: &StaffId, but: &str) -> Result<(), StoreError>;
+
+    /// Makes this the only one-time sign-in.
+    async fn set_sign_in(&self, token_hash: &str, expires_at: i64) -> Result<(), StoreError>;
+
+    /// Uses a one-time sign-in up; whether it existed and had not ended by `now`. Exactly one caller gets `true`.
+    async fn take_sign_in(&self, token_hash: &str, now: i64) -> Result<bool, StoreError>;
+
+    /// A setting or watermark.
+    async fn setting(&self, key: &str) -> Result<Option<String>, StoreError>;
+
+    /// Sets a setting or watermark.
+    async fn set_setting(&self, key: &str, value: &str) -> Result<(), StoreError>;
+
+    /// Deletes sessions and sign-ins that ended before `now` and traces from before `traces_before`; how many rows.
+    async fn sweep(&self, now: i64, traces_before: i64) -> Result<u64, StoreError>;
+}

@@ -1,0 +1,1 @@
+//! The business calendar: is the desk open, when does it open next, and the opening hours in words.

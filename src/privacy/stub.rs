@@ -1,0 +1,9 @@
+/// What was masked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind { Email }
+impl Kind { pub fn name(self) -> &'static str { "email" } }
+/// A masked text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Masked { pub text: String, pub kinds: Vec<Kind> }
+/// Masks.
+pub fn mask(text: &str) -> Masked { Masked { text: text.to_owned(), kinds: vec![] } }

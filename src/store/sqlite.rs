@@ -1,0 +1,3 @@
+//! SQLite.
+/// SQLite store.
+pub struct SqliteStore {}
