@@ -2,10 +2,12 @@
 //! reproduced by others (TREC files in and out), every Decision explained (Traces), every change compared.
 //!
 //! Reading order: [`rows`] (bounded, reported reading of files) → [`dataset`] → [`metrics`] and [`statistics`] →
-//! [`retrieval`]. Nothing in the run-time path depends on this module.
+//! [`figures`] (items × metrics) → [`retrieval`]. Nothing in the run-time path depends on this module.
 
 pub mod dataset;
+pub mod figures;
 pub mod metrics;
+pub mod progress;
 pub mod retrieval;
 pub mod rows;
 pub mod statistics;

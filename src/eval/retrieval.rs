@@ -1,6 +1,7 @@
 //! Scores a retriever on a dataset: one ranking per query, every metric with its interval, a TREC run that others can
 //! check. Owns the pass and its figures; how documents are found is the [`Retriever`]'s affair.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
 
@@ -8,8 +9,10 @@ use rayon::prelude::*;
 use serde_json::{Map, Value};
 
 use super::dataset::{Dataset, Qrels, Query};
+use super::figures::{Column, Table, figures_json, milliseconds, rounded};
 use super::metrics::{Gain, Judged};
-use super::statistics::{Bootstrap, Confidences, Interval, mean, ones};
+use super::progress::Progress;
+use super::statistics::{Bootstrap, Confidences};
 use super::trec;
 
 /// Finds documents.
@@ -20,6 +23,11 @@ pub trait Retriever: Sync {
     /// The same, with the probability (0 to 1) that the first document answers the query, where the retriever knows it.
     fn retrieve_with_confidence(&self, query: &str, limit: usize) -> (Vec<(String, f32)>, Option<f32>) {
         (self.retrieve(query, limit), None)
+    }
+
+    /// What the results depend on: names and hashes of index, model, dictionary. Goes into the summary.
+    fn fingerprint(&self) -> BTreeMap<String, String> {
+        BTreeMap::new()
     }
 }
 
@@ -34,11 +42,19 @@ pub struct RetrievalOptions {
     pub bootstrap: Bootstrap,
     /// Name of the system, the last column of the run file.
     pub tag: String,
+    /// Show progress on a terminal.
+    pub progress: bool,
 }
 
 impl Default for RetrievalOptions {
     fn default() -> Self {
-        Self { depth: 100, correct_from: 1, bootstrap: Bootstrap::default(), tag: "madoguchi".into() }
+        Self {
+            depth: 100,
+            correct_from: 1,
+            bootstrap: Bootstrap::default(),
+            tag: "madoguchi".into(),
+            progress: false,
+        }
     }
 }
 
@@ -99,6 +115,8 @@ pub struct RetrievalRun {
     pub skipped: usize,
     /// SHA-256 of the dataset.
     pub data_hash: String,
+    /// What the retriever says its results depend on.
+    pub fingerprint: BTreeMap<String, String>,
     /// How it was scored.
     pub options: RetrievalOptions,
 }
@@ -110,18 +128,21 @@ pub fn run_retrieval(
     retriever: &dyn Retriever,
     options: &RetrievalOptions,
 ) -> RetrievalRun {
+    let progress = Progress::new("retrieval", dataset.queries.len(), options.progress);
     let ask = |query: &Query| {
         let start = Instant::now();
         let (ranked, confidence) = retriever.retrieve_with_confidence(&query.text, options.depth);
         let micros = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
         let mut ranked = trec::separate_ties(ranked);
         ranked.truncate(options.depth);
+        progress.step();
         score(&query.id, ranked, &dataset.qrels, options, confidence, micros)
     };
     RetrievalRun {
         queries: dataset.queries.par_iter().map(ask).collect(),
         skipped: dataset.skipped.count(),
         data_hash: dataset.hash.clone(),
+        fingerprint: retriever.fingerprint(),
         options: options.clone(),
     }
 }
@@ -134,6 +155,7 @@ pub fn score_run(mut run: trec::Run, qrels: &Qrels, options: &RetrievalOptions) 
         queries: ranked.into_iter().map(|(id, ranked)| score(&id, ranked, qrels, options, None, 0)).collect(),
         skipped: 0,
         data_hash: String::new(),
+        fingerprint: BTreeMap::new(),
         options: options.clone(),
     }
 }
@@ -159,39 +181,65 @@ fn score(
 
 impl RetrievalRun {
     /// The figures as one JSON object: first `queries`, `recall@10`, `ndcg@10`, `mrr@10`, `success@1`, `map`, `p50_ms`,
-    /// `p99_ms`; then `auroc`, `coverage@90`, `coverage@95`, `ece`, `brier`, `aurc` when the retriever reports a
-    /// confidence for every query; then further cut-offs; `intervals` holds the 95% bootstrap interval of each.
-    /// Undefined figures are null. Only the two timings differ between two runs of the same retriever.
+    /// `p99_ms`; then further cut-offs; `auroc`, `coverage@90`, `coverage@95`, `ece`, `brier`, `aurc` when the retriever
+    /// reports a confidence for every query; `intervals` holds the 95% bootstrap interval of each. Undefined figures are
+    /// null. Only the two timings differ between two runs of the same retriever.
     pub fn summary(&self) -> Value {
-        let figures = self.figures();
-        let intervals = self.options.bootstrap.intervals(self.queries.len(), |weights| {
-            figures.iter().map(|(_, figure)| figure.value(self, weights)).collect()
-        });
-        let weights = ones(self.queries.len());
+        let (values, intervals) = figures_json(&self.table().figures(&self.options.bootstrap));
         let mut summary = Map::new();
         summary.insert("queries".into(), self.queries.len().into());
-        let mut bounds = Map::new();
-        for (position, ((name, figure), interval)) in figures.iter().zip(intervals).enumerate() {
+        for (position, (name, value)) in values.into_iter().enumerate() {
             if position == HEADLINE {
-                summary.insert("p50_ms".into(), rounded(self.milliseconds(0.50)));
-                summary.insert("p99_ms".into(), rounded(self.milliseconds(0.99)));
+                let time = |q| rounded(milliseconds(self.queries.iter().map(|query| query.micros), q));
+                summary.insert("p50_ms".into(), time(0.50));
+                summary.insert("p99_ms".into(), time(0.99));
             }
-            summary.insert((*name).into(), rounded(figure.value(self, &weights)));
-            bounds.insert((*name).into(), interval_json(interval));
+            summary.insert(name, value);
         }
-        summary.insert("intervals".into(), bounds.into());
+        summary.insert("intervals".into(), intervals.into());
         summary.insert("skipped".into(), self.skipped.into());
         summary.insert("system".into(), self.options.tag.clone().into());
         summary.insert("depth".into(), self.options.depth.into());
         summary.insert("seed".into(), self.options.bootstrap.seed.into());
         summary.insert("data".into(), self.data_hash.clone().into());
+        let fingerprint = self.fingerprint.iter().map(|(name, value)| (name.clone(), value.clone().into()));
+        summary.insert("fingerprint".into(), Value::Object(fingerprint.collect()));
         summary.into()
+    }
+
+    /// The scores of every query, from which a comparison is made.
+    pub fn results(&self) -> Vec<Value> {
+        let table = self.table();
+        let result = |(item, query): (usize, &QueryResult)| {
+            let mut object = table.item_json(item);
+            let top: Vec<&str> = query.ranked.iter().take(5).map(|(id, _)| id.as_str()).collect();
+            object.insert("top".into(), top.into());
+            object.into()
+        };
+        self.queries.iter().enumerate().map(result).collect()
+    }
+
+    /// Queries × metrics.
+    pub fn table(&self) -> Table {
+        let column = |(position, (name, _)): (usize, &Metric)| Column {
+            name: (*name).to_owned(),
+            values: self.queries.iter().map(|query| Some(query.scores[position])).collect(),
+        };
+        Table {
+            ids: self.queries.iter().map(|query| query.id.clone()).collect(),
+            categories: Vec::new(),
+            columns: METRICS.iter().enumerate().map(column).collect(),
+            confidences: self.confidences().unwrap_or_default(),
+            answerable: Confidences::default(),
+        }
     }
 
     /// Mean over the queries of the metric called `name`.
     pub fn mean(&self, name: &str) -> Option<f64> {
         let scores: Option<Vec<f64>> = self.queries.iter().map(|query| query.score(name)).collect();
-        mean(scores?, &ones(self.queries.len()))
+        scores
+            .filter(|scores| !scores.is_empty())
+            .map(|scores| scores.iter().sum::<f64>() / scores.len() as f64)
     }
 
     /// Writes the rankings as a TREC run file, on which ir_measures gives the same figures.
@@ -207,64 +255,8 @@ impl RetrievalRun {
     pub fn confidences(&self) -> Option<Confidences> {
         let items: Option<Vec<(f64, bool)>> =
             self.queries.iter().map(|query| Some((f64::from(query.confidence?), query.is_correct))).collect();
-        items.filter(|items| !items.is_empty()).map(Confidences::new)
+        items.filter(|items| !items.is_empty()).map(|items| Confidences::new(items.into_iter().map(Some)))
     }
-
-    /// The time below which a fraction `q` of the queries were answered (nearest rank).
-    fn milliseconds(&self, q: f64) -> Option<f64> {
-        let mut micros: Vec<u64> = self.queries.iter().map(|query| query.micros).collect();
-        micros.sort_unstable();
-        let rank = (q * micros.len() as f64).ceil() as usize;
-        micros.get(rank.max(1) - 1).map(|&micros| micros as f64 / 1000.0)
-    }
-
-    fn figures(&self) -> Vec<(&'static str, Figure)> {
-        let mut figures: Vec<(&'static str, Figure)> =
-            METRICS.iter().enumerate().map(|(i, (name, _))| (*name, Figure::Mean(i))).collect();
-        if let Some(confidences) = self.confidences() {
-            let confidences = std::sync::Arc::new(confidences);
-            let of = |measure: ConfidenceMeasure| Figure::Confidence(confidences.clone(), measure);
-            let about_confidence: [(&'static str, ConfidenceMeasure); 8] = [
-                ("auroc", Confidences::auroc),
-                ("coverage@90", |all, weights| all.coverage_at(0.90, weights)),
-                ("coverage@95", |all, weights| all.coverage_at(0.95, weights)),
-                ("coverage@99", |all, weights| all.coverage_at(0.99, weights)),
-                ("ece", Confidences::ece),
-                ("ece_adaptive", Confidences::ece_adaptive),
-                ("brier", Confidences::brier),
-                ("aurc", Confidences::aurc),
-            ];
-            figures.splice(HEADLINE..HEADLINE, about_confidence.map(|(name, measure)| (name, of(measure))));
-        }
-        figures
-    }
-}
-
-type ConfidenceMeasure = fn(&Confidences, &[u32]) -> Option<f64>;
-
-/// One number of the summary, computable on a resample.
-enum Figure {
-    Mean(usize),
-    Confidence(std::sync::Arc<Confidences>, ConfidenceMeasure),
-}
-
-impl Figure {
-    fn value(&self, run: &RetrievalRun, weights: &[u32]) -> Option<f64> {
-        match self {
-            Figure::Mean(metric) => mean(run.queries.iter().map(|query| query.scores[*metric]), weights),
-            Figure::Confidence(confidences, measure) => measure(confidences, weights),
-        }
-    }
-}
-
-/// A figure as JSON, to six decimals; undefined is null.
-pub fn rounded(value: Option<f64>) -> Value {
-    value.map_or(Value::Null, |value| Value::from((value * 1e6).round() / 1e6))
-}
-
-/// An interval as JSON; undefined is null.
-pub fn interval_json(interval: Option<Interval>) -> Value {
-    interval.map_or(Value::Null, |ends| ends.iter().map(|&end| rounded(Some(end))).collect())
 }
 
 #[cfg(test)]

@@ -16,14 +16,29 @@ pub fn ones(n: usize) -> Vec<u32> {
     vec![1; n]
 }
 
-/// Mean of `values` under `weights`; `None` when all weights are 0.
-pub fn mean(values: impl IntoIterator<Item = f64>, weights: &[u32]) -> Option<f64> {
+/// Mean of the defined `values` under `weights`; `None` when there is none.
+pub fn mean(values: &[Option<f64>], weights: &[u32]) -> Option<f64> {
     let (mut sum, mut total) = (0.0, 0u64);
-    for (value, &weight) in values.into_iter().zip(weights) {
-        sum += value * f64::from(weight);
-        total += u64::from(weight);
+    for (value, &weight) in values.iter().zip(weights) {
+        if let Some(value) = value {
+            sum += value * f64::from(weight);
+            total += u64::from(weight);
+        }
     }
     (total > 0).then(|| sum / total as f64)
+}
+
+/// 95% score interval of a rate of which `hits` in `n` were seen (Wilson 1927).
+pub fn wilson(hits: u64, n: u64) -> Option<Interval> {
+    const Z: f64 = 1.959_963_984_540_054;
+    if n == 0 {
+        return None;
+    }
+    let (rate, n) = (hits as f64 / n as f64, n as f64);
+    let centre = rate + Z * Z / (2.0 * n);
+    let half = Z * (rate * (1.0 - rate) / n + Z * Z / (4.0 * n * n)).sqrt();
+    let scale = 1.0 + Z * Z / n;
+    Some([((centre - half) / scale).max(0.0), ((centre + half) / scale).min(1.0)])
 }
 
 /// Quantile `q` of `values`, interpolated between order statistics (Hyndman and Fan 1996, type 7). Sorts `values`.
@@ -99,8 +114,9 @@ pub fn below(random: &mut impl Rng, n: usize) -> usize {
 /// Confidences, each with whether the thing it is about was right.
 #[derive(Debug, Clone, Default)]
 pub struct Confidences {
-    items: Vec<(f64, bool)>,
-    /// Positions in `items`, most confident first; of equal ones the earlier first.
+    /// `None` for an item that the question of confidence does not concern.
+    items: Vec<Option<(f64, bool)>>,
+    /// Positions of the others, most confident first; of equal ones the earlier first.
     order: Vec<usize>,
 }
 
@@ -123,31 +139,40 @@ pub struct Bin {
 }
 
 impl Confidences {
-    /// `items`: confidence from 0 to 1 (clamped; NaN counts as 0) and whether it was right.
-    pub fn new(items: impl IntoIterator<Item = (f64, bool)>) -> Self {
+    /// `items`: confidence from 0 to 1 (clamped; NaN counts as 0) and whether it was right; `None` for an item that
+    /// takes a weight but no part.
+    pub fn new(items: impl IntoIterator<Item = Option<(f64, bool)>>) -> Self {
         let clean = |confidence: f64| if confidence.is_nan() { 0.0 } else { confidence.clamp(0.0, 1.0) };
-        let items: Vec<(f64, bool)> =
-            items.into_iter().map(|(confidence, right)| (clean(confidence), right)).collect();
-        let mut order: Vec<usize> = (0..items.len()).collect();
-        order.sort_by(|&a, &b| items[b].0.total_cmp(&items[a].0));
-        Self { items, order }
+        let items: Vec<Option<(f64, bool)>> = items
+            .into_iter()
+            .map(|item| item.map(|(confidence, right)| (clean(confidence), right)))
+            .collect();
+        let mut order: Vec<(f64, usize)> =
+            items.iter().enumerate().filter_map(|(position, item)| Some(((*item)?.0, position))).collect();
+        order.sort_by(|a, b| b.0.total_cmp(&a.0));
+        Self { items, order: order.into_iter().map(|(_, position)| position).collect() }
     }
 
-    /// Number of items.
+    /// The items, as given.
+    pub fn items(&self) -> &[Option<(f64, bool)>] {
+        &self.items
+    }
+
+    /// Number of items that take part.
     pub fn len(&self) -> usize {
-        self.items.len()
+        self.order.len()
     }
 
-    /// Whether there is none.
+    /// Whether none takes part.
     pub fn is_empty(&self) -> bool {
-        self.items.is_empty()
+        self.order.is_empty()
     }
 
     /// Groups of equal confidence, highest first, without those of weight 0.
     fn ties(&self, weights: &[u32]) -> Vec<Tie> {
         let mut ties: Vec<Tie> = Vec::new();
         for &position in &self.order {
-            let (confidence, is_right) = self.items[position];
+            let Some((confidence, is_right)) = self.items[position] else { continue };
             let weight = u64::from(weights[position]);
             if weight == 0 {
                 continue;
@@ -200,7 +225,7 @@ impl Confidences {
             errors += tie.wrong;
             (covered as f64 / self.len() as f64, errors as f64 / covered as f64)
         };
-        self.ties(&ones(self.len())).into_iter().map(point).collect()
+        self.ties(&ones(self.items.len())).into_iter().map(point).collect()
     }
 
     /// Coverage at a precision: the largest fraction of items that some threshold accepts with at least `precision` of
@@ -220,10 +245,13 @@ impl Confidences {
 
     /// Mean squared difference of confidence and outcome (Brier 1950).
     pub fn brier(&self, weights: &[u32]) -> Option<f64> {
-        mean(
-            self.items.iter().map(|&(confidence, right)| (confidence - f64::from(u8::from(right))).powi(2)),
-            weights,
-        )
+        let (mut sum, mut total) = (0.0, 0u64);
+        for tie in self.ties(weights) {
+            sum +=
+                tie.right as f64 * (1.0 - tie.confidence).powi(2) + tie.wrong as f64 * tie.confidence.powi(2);
+            total += tie.right + tie.wrong;
+        }
+        (total > 0).then(|| sum / total as f64)
     }
 
     /// Expected calibration error over ten bins of equal width (Naeini et al. 2015; Guo et al. 2017).
@@ -285,7 +313,7 @@ mod tests {
 
     #[test]
     fn confidence_measures_are_as_worked_out_by_hand() {
-        let all = Confidences::new([(0.9, true), (0.8, false), (0.8, true), (0.1, false)]);
+        let all = Confidences::new([(0.9, true), (0.8, false), (0.8, true), (0.1, false)].map(Some));
         let weights = ones(4);
         close(all.auroc(&weights), (1.0 + 1.0 + 0.5 + 1.0) / 4.0);
         close(all.aurc(&weights), (0.0 + 0.5 / 2.0 + 1.0 / 3.0 + 2.0 / 4.0) / 4.0);
@@ -298,7 +326,7 @@ mod tests {
 
     #[test]
     fn weights_act_as_repetition() {
-        let items = [(0.9, true), (0.7, false), (0.7, true), (0.2, false)];
+        let items = [(0.9, true), (0.7, false), (0.7, true), (0.2, false)].map(Some);
         let weighted = Confidences::new(items);
         let repeated = Confidences::new([items[0], items[0], items[2], items[3], items[3], items[3]]);
         let (weights, plain) = ([2, 0, 1, 3], ones(6));
@@ -314,16 +342,21 @@ mod tests {
             (none.auroc(&[]), none.aurc(&[]), none.ece(&[]), none.coverage_at(0.9, &[])),
             (None, None, None, None)
         );
-        assert_eq!(Confidences::new([(0.5, true), (f64::NAN, true)]).auroc(&ones(2)), None);
+        assert_eq!(Confidences::new([Some((0.5, true)), None, Some((f64::NAN, true))]).auroc(&ones(3)), None);
+    }
+
+    #[test]
+    fn the_score_interval_is_wilsons() {
+        // statsmodels.stats.proportion.proportion_confint(8, 10, method="wilson")
+        let [low, high] = wilson(8, 10).expect("n > 0");
+        assert!((low - 0.490_162).abs() < 1e-5 && (high - 0.943_318).abs() < 1e-5, "{low} {high}");
+        assert_eq!(wilson(0, 0), None);
     }
 
     #[test]
     fn the_bootstrap_covers_the_mean_and_repeats_itself() {
-        let values: Vec<f64> = (0..400).map(|i| f64::from(i % 4 == 0)).collect();
-        let run = || {
-            Bootstrap::default()
-                .intervals(values.len(), |weights| vec![mean(values.iter().copied(), weights)])
-        };
+        let values: Vec<Option<f64>> = (0..400).map(|i| Some(f64::from(i % 4 == 0))).collect();
+        let run = || Bootstrap::default().intervals(values.len(), |weights| vec![mean(&values, weights)]);
         let [low, high] = run()[0].expect("defined");
         // The standard error is sqrt(.25 × .75 / 400) = .0217, so the interval is about .25 ± .0424.
         assert!((low - 0.2076).abs() < 0.006 && (high - 0.2924).abs() < 0.006, "{low} {high}");
@@ -341,7 +374,7 @@ mod tests {
                     sum += if a.0 > b.0 { 1.0 } else if a.0 == b.0 { 0.5 } else { 0.0 };
                 }
             }
-            let auroc = Confidences::new(items.iter().copied()).auroc(&ones(items.len()));
+            let auroc = Confidences::new(items.iter().copied().map(Some)).auroc(&ones(items.len()));
             prop_assert_eq!(auroc.is_some(), pairs > 0.0);
             if let Some(auroc) = auroc {
                 prop_assert!((auroc - sum / pairs).abs() < 1e-9);
