@@ -4,11 +4,22 @@
 //! hand-off with reason `unavailable`.
 
 pub mod calibration;
+pub mod confidence;
+mod decide;
+mod engine;
+pub mod features;
+pub mod rank;
+pub mod retrieve;
+pub mod smalltalk;
 pub mod trace;
+pub mod trees;
+pub mod understand;
 
 use serde::{Deserialize, Serialize};
 
 use crate::kb::{HandOffReason, Language, Priority};
+pub use engine::{Engine, Models, Parts};
+pub use retrieve::System;
 pub use trace::Trace;
 
 /// What the desk does with a question.

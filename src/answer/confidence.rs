@@ -1,0 +1,148 @@
+//! Fourth step: how likely the top candidate answers. A small learned model over signals of the whole ranking, then a
+//! calibration fitted on cases that neither ranker nor model was fitted on, so that the number is a probability.
+
+use serde::{Deserialize, Serialize};
+
+use super::calibration::Calibration;
+use super::features::at;
+use super::rank::Ranked;
+use super::smalltalk::SmallTalkMatch;
+use super::trees::Forest;
+use super::understand::Question;
+
+/// Number of signals.
+pub const COUNT: usize = 24;
+
+/// Names of the signals, in order.
+pub const NAMES: [&str; COUNT] = [
+    "score_margin",       // ranker's score, best minus second (another topic)
+    "score_share",        // softmax of the ranker's scores: share of the best
+    "coverage_body",      // of the best candidate, and so on
+    "coverage_title",
+    "coverage_phrasing",
+    "exactness",
+    "bm25_body",
+    "unknown_share",
+    "grams",
+    "cosine_question",
+    "cosine_phrasing",
+    "cosine_answer",
+    "cosine_passage",
+    "lexical_lead",       // best BM25 share minus second's
+    "dense_lead",         // best phrasing cosine minus the best of the others
+    "agreement",          // both retrievers put the same entry first
+    "best_is_lexical_top",
+    "best_is_dense_top",
+    "top_lexical",        // highest raw BM25 / (1 + asked terms)
+    "asked_terms",        // ln(1 + n)
+    "asked_mass",         // summed idf of the question / 10
+    "smalltalk_likeness",
+    "smalltalk_cosine",
+    "mean_cosine",        // mean phrasing cosine of the ten best: a question close to all is close to none
+];
+
+/// Signals of one question, in the order of [`NAMES`].
+pub type Signals = [f32; COUNT];
+
+/// Computes the signals. `topic_of` tells which topic a document belongs to, so that an entry's translation is no rival.
+pub fn signals(
+    question: &Question,
+    ranking: &[Ranked],
+    smalltalk: SmallTalkMatch,
+    topic_of: impl Fn(u32) -> usize,
+) -> Signals {
+    let Some(best) = ranking.first() else {
+        let mut none = [0.0; COUNT];
+        none[7] = 1.0;
+        (none[21], none[22]) = (smalltalk.likeness, smalltalk.cosine);
+        return none;
+    };
+    let topic = topic_of(best.found.number);
+    let rivals: Vec<&Ranked> = ranking.iter().skip(1).filter(|r| topic_of(r.found.number) != topic).collect();
+    let second = rivals.first().copied();
+    let f = &best.features;
+    let of = |position: usize| second.map_or(0.0, |rival| rival.features[position]);
+    let lead = |position: usize| {
+        f[position] - rivals.iter().map(|rival| rival.features[position]).fold(0.0, f32::max)
+    };
+    let sum: f32 = ranking.iter().map(|r| (r.score - best.score).exp()).sum();
+    let is_top = |hit: Option<(f32, u32)>| f32::from(hit.is_some_and(|(_, rank)| rank == 1));
+    let (lexical_top, dense_top) = (is_top(best.found.lexical), is_top(best.found.dense));
+    let raw = best.found.lexical.map_or(0.0, |(score, _)| score);
+    let ten = ranking.iter().take(10);
+    let mean = ten.clone().map(|r| r.features[at::COSINE_PHRASING]).sum::<f32>() / ten.len().max(1) as f32;
+    let n = question.asked.len() as f32;
+    [
+        second.map_or(5.0, |rival| (best.score - rival.score).min(5.0)),
+        1.0 / sum.max(1.0),
+        f[at::COVERAGE_BODY],
+        f[at::COVERAGE_TITLE],
+        f[at::COVERAGE_PHRASING],
+        f[at::EXACTNESS],
+        f[at::BM25_BODY],
+        f[at::UNKNOWN_SHARE],
+        f[at::GRAMS],
+        f[at::COSINE_QUESTION],
+        f[at::COSINE_PHRASING],
+        f[at::COSINE_ANSWER],
+        f[at::COSINE_PASSAGE],
+        f[at::LEXICAL_SHARE] - of(at::LEXICAL_SHARE),
+        lead(at::COSINE_PHRASING),
+        f32::from(lexical_top + dense_top == 2.0),
+        lexical_top,
+        dense_top,
+        raw / (1.0 + n),
+        (1.0 + n).ln(),
+        question.asked.iter().map(|asked| asked.idf * asked.weight).sum::<f32>() / 10.0,
+        smalltalk.likeness,
+        smalltalk.cosine,
+        mean,
+    ]
+}
+
+/// The desk answers from here on, and asks back from there on.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Bands {
+    /// Answer at or above this confidence.
+    pub answer_from: f32,
+    /// Ask back at or above this one; below, hand off.
+    pub clarify_from: f32,
+}
+
+/// A fitted confidence: linear model plus trees in log-odds, then calibration.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ConfidenceModel {
+    /// Names of the signals it was fitted on; must equal [`NAMES`].
+    pub signals: Vec<String>,
+    /// Log-odds at all signals zero.
+    pub bias: f32,
+    /// Weight of each signal.
+    pub linear: Vec<f32>,
+    /// Trees added to the linear part.
+    pub forest: Forest,
+    /// Raw probability → calibrated probability.
+    pub calibration: Calibration,
+    /// Thresholds on the calibrated probability, from the error budget.
+    pub bands: Bands,
+    /// How the model was fitted: data, counts, budget. For people.
+    pub note: String,
+}
+
+impl ConfidenceModel {
+    /// Whether the model was fitted on the signals this program computes.
+    pub fn fits(&self) -> bool {
+        self.signals.iter().map(String::as_str).eq(NAMES) && self.linear.len() == COUNT
+    }
+
+    /// Log-odds before calibration.
+    pub fn log_odds(&self, signals: &Signals) -> f32 {
+        let linear: f32 = self.linear.iter().zip(signals).map(|(w, x)| w * x).sum();
+        self.bias + linear + self.forest.predict(signals)
+    }
+
+    /// Calibrated probability that the top candidate answers.
+    pub fn confidence(&self, signals: &Signals) -> f32 {
+        let raw = 1.0 / (1.0 + (-self.log_odds(signals)).exp());
+        (self.calibration.probability(f64::from(raw)) as f32).clamp(0.0, 1.0)
+    }
+}

@@ -1,0 +1,288 @@
+//! The [`Engine`]: one snapshot with its index, models and rules, and the five steps in order. Immutable; publishing
+//! builds a new one aside and swaps it in.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::Context as _;
+
+use super::confidence::{self, ConfidenceModel, Signals};
+use super::features::FeatureSource;
+use super::rank::{RankModel, Ranked, Ranking, rank};
+use super::retrieve::{Retrieved, System, retrieve};
+use super::smalltalk::{SmallTalkMatch, SmallTalkMatcher, query_vector};
+use super::trace::{Trace, TraceCandidate};
+use super::understand::{Question, readings};
+use super::{Ask, Candidate, Outcome, decide};
+use crate::embed::Embedder;
+use crate::index::Index;
+use crate::index::vector::Query;
+use crate::kb::Snapshot;
+use crate::text::Analyzer;
+
+/// Candidates kept in a Trace.
+const TRACED: usize = 10;
+
+/// The learned parts: ranker and confidence, the latter with its own curve for lexical-only mode.
+#[derive(Debug, Clone, Default)]
+pub struct Models {
+    /// Order of candidates; `None` = the fixed weighting.
+    pub ranker: Option<RankModel>,
+    /// Confidence with both retrievers.
+    pub confidence: Option<ConfidenceModel>,
+    /// Confidence without vectors.
+    pub lexical_confidence: Option<ConfidenceModel>,
+}
+
+impl Models {
+    /// Reads `ranker.json`, `confidence.json` and `confidence-lexical.json` from `folder`; a file that is not there is
+    /// left out.
+    ///
+    /// # Errors
+    /// When a file is malformed or fitted for other features.
+    pub fn open(folder: &Path) -> anyhow::Result<Self> {
+        let ranker: Option<RankModel> = read(&folder.join("ranker.json"))?;
+        let confidence: Option<ConfidenceModel> = read(&folder.join("confidence.json"))?;
+        let lexical_confidence: Option<ConfidenceModel> = read(&folder.join("confidence-lexical.json"))?;
+        let fits = ranker.as_ref().is_none_or(RankModel::fits)
+            && [&confidence, &lexical_confidence].into_iter().flatten().all(ConfidenceModel::fits);
+        anyhow::ensure!(
+            fits,
+            "the models in {} were fitted by another version; run `madoguchi fit`",
+            folder.display()
+        );
+        Ok(Self { ranker, confidence, lexical_confidence })
+    }
+}
+
+fn read<T: serde::de::DeserializeOwned>(path: &Path) -> anyhow::Result<Option<T>> {
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(Some(
+            serde_json::from_slice(&bytes).with_context(|| format!("{} is malformed", path.display()))?,
+        )),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+    }
+}
+
+/// What an Engine is made of.
+pub struct Parts {
+    /// What is served.
+    pub snapshot: Arc<Snapshot>,
+    /// The analyzer the index was built with.
+    pub analyzer: Arc<Analyzer>,
+    /// The embedder the index was built with; `None` = lexical-only mode.
+    pub embedder: Option<Arc<dyn Embedder>>,
+    /// The index of the snapshot.
+    pub index: Index,
+    /// Ranker and confidence.
+    pub models: Models,
+}
+
+/// Answers questions from one snapshot.
+pub struct Engine {
+    parts: Parts,
+    smalltalk: SmallTalkMatcher,
+    /// Topic of each document, numbered by first appearance: an entry and its translation share one.
+    topics: Vec<usize>,
+    system: System,
+}
+
+/// One reading of a question with its ranking.
+pub struct Considered {
+    /// The reading.
+    pub question: Question,
+    /// Its candidates, best first.
+    pub ranking: Ranking,
+    /// Signals of the ranking.
+    pub signals: Signals,
+    /// Small talk it is closest to.
+    pub smalltalk: SmallTalkMatch,
+    /// Calibrated probability that the first candidate answers.
+    pub confidence: f32,
+    /// Parts that failed.
+    pub degraded: Vec<String>,
+}
+
+impl Engine {
+    /// Puts the parts together.
+    pub fn new(parts: Parts) -> Self {
+        let smalltalk = SmallTalkMatcher::new(&parts.snapshot, &parts.analyzer, parts.embedder.as_deref());
+        let mut numbers = std::collections::HashMap::new();
+        let topics = parts
+            .snapshot
+            .entries
+            .iter()
+            .map(|entry| {
+                let next = numbers.len();
+                *numbers.entry(entry.topic()).or_insert(next)
+            })
+            .collect();
+        Self { parts, smalltalk, topics, system: System::Hybrid }
+    }
+
+    /// The same engine restricted to some retrievers, for measuring.
+    #[must_use]
+    pub fn with_system(self, system: System) -> Self {
+        Self { system, ..self }
+    }
+
+    /// What is served.
+    pub fn snapshot(&self) -> &Arc<Snapshot> {
+        &self.parts.snapshot
+    }
+
+    /// The index in use.
+    pub fn index(&self) -> &Index {
+        &self.parts.index
+    }
+
+    /// The one analyzer.
+    pub fn analyzer(&self) -> &Arc<Analyzer> {
+        &self.parts.analyzer
+    }
+
+    /// Whether vectors are missing, so that the desk runs lexical-only.
+    pub fn is_degraded(&self) -> bool {
+        self.parts.index.vectors.is_none()
+    }
+
+    /// Decides. Total: whatever fails, there is a Decision, at worst a hand-off with reason `unavailable`.
+    pub fn answer(&self, ask: &Ask<'_>) -> Outcome {
+        let begun = Instant::now();
+        let steps = std::panic::AssertUnwindSafe(|| self.decide(ask));
+        let mut outcome = std::panic::catch_unwind(steps).unwrap_or_else(|_| self.unavailable(ask));
+        outcome.trace.micros = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+        outcome
+    }
+
+    fn decide(&self, ask: &Ask<'_>) -> Outcome {
+        let snapshot = &self.parts.snapshot;
+        if let Some(rule) = snapshot.rules.first_match(ask.text) {
+            let considered = self.consider_alone(ask);
+            return decide::by_rule(self, ask, rule, &considered);
+        }
+        let readings = readings(ask, snapshot, &self.parts.analyzer, &self.parts.index.documents);
+        let considered: Vec<Considered> = readings.into_iter().map(|reading| self.consider(reading)).collect();
+        decide::by_confidence(self, ask, considered)
+    }
+
+    fn consider_alone(&self, ask: &Ask<'_>) -> Considered {
+        let (analyzer, documents) = (&self.parts.analyzer, &self.parts.index.documents);
+        self.consider(Question::new(ask.text, analyzer, documents, ask.context.language))
+    }
+
+    /// Retrieves, ranks and rates one reading of a question.
+    pub fn consider(&self, question: Question) -> Considered {
+        let Parts { index, embedder, models, .. } = &self.parts;
+        let vector = query_vector(embedder.as_deref(), &question.raw, &question.terms);
+        let retrieved = retrieve(&question, vector.as_ref(), index, self.system);
+        let ranking = self.rank(&question, vector.as_ref(), &retrieved);
+        let smalltalk = self.smalltalk.closest(&question.raw, vector.as_ref()).unwrap_or_default();
+        let topic_of = |number: u32| self.topics[number as usize];
+        let signals = confidence::signals(&question, &ranking, smalltalk, topic_of);
+        let model = if vector.is_some() && self.system != System::Lexical {
+            models.confidence.as_ref()
+        } else {
+            models.lexical_confidence.as_ref()
+        };
+        let confidence = match model {
+            _ if ranking.is_empty() => 0.0,
+            Some(model) => model.confidence(&signals),
+            None => 0.0,
+        };
+        Considered { question, ranking, signals, smalltalk, confidence, degraded: retrieved.degraded }
+    }
+
+    fn rank(&self, question: &Question, vector: Option<&Query>, retrieved: &Retrieved) -> Ranking {
+        let source = FeatureSource::new(question, vector, &self.parts.index, retrieved);
+        let mut ranking = rank(&source, retrieved, self.parts.models.ranker.as_ref(), self.system);
+        self.prefer_language(question, &mut ranking);
+        ranking
+    }
+
+    /// Of an entry and its translation, the one in the asker's language comes first.
+    fn prefer_language(&self, question: &Question, ranking: &mut Ranking) {
+        let english = question.language == crate::kb::Language::En;
+        let documents = &self.parts.index.documents;
+        let speaks = |ranked: &Ranked| documents.get(ranked.found.number).english == english;
+        for i in 0..ranking.len() {
+            let topic = self.topics[ranking[i].found.number as usize];
+            let twin = |ranked: &Ranked| self.topics[ranked.found.number as usize] == topic && speaks(ranked);
+            if !speaks(&ranking[i])
+                && let Some(j) = (i + 1..ranking.len()).find(|&j| twin(&ranking[j]))
+            {
+                let score = ranking[i].score;
+                let mut preferred = ranking.remove(j);
+                ranking[i].score = preferred.score;
+                preferred.score = score;
+                ranking.insert(i, preferred);
+            }
+        }
+    }
+
+    /// The thresholds in force for a reading.
+    pub(super) fn bands(&self) -> confidence::Bands {
+        let models = &self.parts.models;
+        let model = if self.is_degraded() { &models.lexical_confidence } else { &models.confidence };
+        // Without a fitted model the desk does not know what its scores mean: it never answers on its own.
+        model.as_ref().map_or(confidence::Bands { answer_from: 1.1, clarify_from: 0.0 }, |model| model.bands)
+    }
+
+    /// Entries for a search box, best first.
+    pub fn search(&self, text: &str, limit: usize) -> Vec<Candidate> {
+        let (analyzer, documents) = (&self.parts.analyzer, &self.parts.index.documents);
+        let considered = self.consider(Question::new(text, analyzer, documents, None));
+        considered.ranking.iter().take(limit).map(|ranked| self.candidate(ranked, &considered)).collect()
+    }
+
+    /// A ranked entry as a candidate: the best has the question's confidence, the others what is left by their share of
+    /// the ranker's scores.
+    pub(super) fn candidate(&self, ranked: &Ranked, considered: &Considered) -> Candidate {
+        let entry = &self.parts.snapshot.entries[ranked.found.number as usize];
+        let best = considered.ranking.first().map_or(0.0, |best| best.score);
+        let confidence = considered.confidence * (ranked.score - best).min(0.0).exp();
+        Candidate { entry_id: entry.id.clone(), question: entry.question.clone(), confidence }
+    }
+
+    /// Which topic a document belongs to.
+    pub(super) fn topic(&self, number: u32) -> usize {
+        self.topics[number as usize]
+    }
+
+    /// The Trace of one reading.
+    pub(super) fn trace(&self, considered: &Considered) -> Trace {
+        let Considered { question, ranking, signals, .. } = considered;
+        let retrieved = Retrieved::default();
+        let source = FeatureSource::new(question, None, &self.parts.index, &retrieved);
+        let entries = &self.parts.snapshot.entries;
+        let candidates = ranking.iter().take(TRACED).map(|ranked| {
+            let entry = &entries[ranked.found.number as usize];
+            TraceCandidate {
+                entry_id: entry.id.clone(),
+                question: entry.question.clone(),
+                score: ranked.score,
+                lexical: ranked.found.lexical,
+                dense: ranked.found.dense,
+                matched: source.matched(ranked.found.number),
+            }
+        });
+        Trace {
+            normalized: question.normalized.clone(),
+            language: question.language,
+            tokens: question.terms.clone(),
+            expansions: question.expansions.clone(),
+            completed_with: question.completed_with.clone(),
+            candidates: candidates.collect(),
+            features: confidence::NAMES.iter().map(|name| (*name).to_owned()).zip(*signals).collect(),
+            confidence: considered.confidence,
+            degraded: considered.degraded.clone(),
+            ..Trace::default()
+        }
+    }
+
+    fn unavailable(&self, ask: &Ask<'_>) -> Outcome {
+        decide::unavailable(&self.parts.snapshot, ask)
+    }
+}

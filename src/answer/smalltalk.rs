@@ -1,0 +1,130 @@
+//! Small talk: utterances that are not questions to the desk. Also tells the confidence step how close a question is to
+//! small talk, so that 「眠い」 is not answered from the FAQ.
+
+use crate::embed::{Embedder, Role, Text};
+use crate::index::documents::gram_hashes;
+use crate::index::vector::{Query, VectorIndex};
+use crate::kb::{Entry, Language, Snapshot};
+use crate::text::{Analyzer, normalize};
+
+/// From this character similarity on an utterance is taken to be small talk.
+const SAME: f32 = 0.72;
+
+/// All phrasings of the snapshot's small talk.
+pub struct SmallTalkMatcher {
+    phrasings: Vec<Phrasing>,
+    vectors: Option<VectorIndex>,
+}
+
+struct Phrasing {
+    owner: usize,
+    bare: String,
+    grams: Vec<u32>,
+}
+
+/// How close an utterance is to small talk.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct SmallTalkMatch {
+    /// Position in the snapshot's small talk.
+    pub owner: usize,
+    /// Dice coefficient of character grams with the closest phrasing; 1 when equal but for punctuation.
+    pub likeness: f32,
+    /// Cosine with the closest kind of small talk, 0 in lexical-only mode.
+    pub cosine: f32,
+}
+
+impl SmallTalkMatch {
+    /// Whether the utterance is small talk by its wording alone.
+    pub fn is_certain(&self) -> bool {
+        self.likeness >= SAME
+    }
+}
+
+impl SmallTalkMatcher {
+    /// Prepares the snapshot's small talk.
+    pub fn new(snapshot: &Snapshot, analyzer: &Analyzer, embedder: Option<&dyn Embedder>) -> Self {
+        let phrasings = snapshot
+            .smalltalk
+            .iter()
+            .enumerate()
+            .flat_map(|(owner, talk)| talk.phrasings.iter().map(move |phrasing| (owner, phrasing)))
+            .map(|(owner, phrasing)| {
+                let bare = bare(phrasing);
+                Phrasing { owner, grams: gram_hashes(&bare), bare }
+            })
+            .collect();
+        let vectors = embedder.map(|embedder| {
+            // A kind of small talk is embedded as an entry whose phrasings are all there is of it.
+            let entries: Vec<Entry> = snapshot
+                .smalltalk
+                .iter()
+                .map(|talk| Entry {
+                    question: talk.phrasings.first().cloned().unwrap_or_default(),
+                    phrasings: talk.phrasings.get(1..).unwrap_or_default().to_vec(),
+                    ..Entry::default()
+                })
+                .collect();
+            let terms: Vec<_> =
+                entries.iter().map(|entry| crate::index::documents::EntryTerms::of(entry, analyzer)).collect();
+            VectorIndex::build(&entries, &terms, embedder)
+        });
+        Self { phrasings, vectors }
+    }
+
+    /// The closest small talk; `None` when the desk has none.
+    pub fn closest(&self, text: &str, query: Option<&Query>) -> Option<SmallTalkMatch> {
+        let bare = bare(text);
+        let grams = gram_hashes(&bare);
+        let likeness = |phrasing: &Phrasing| {
+            if phrasing.bare == bare { 1.0 } else { dice(&phrasing.grams, &grams).min(0.99) }
+        };
+        let (owner, likeness) = self
+            .phrasings
+            .iter()
+            .map(|phrasing| (phrasing.owner, likeness(phrasing)))
+            .max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)))?;
+        let cosine = match (&self.vectors, query) {
+            (Some(vectors), Some(query)) => (0..vectors.len() as u32)
+                .map(|i| vectors.closeness(i, query).nearest_phrasing)
+                .fold(0.0, f32::max),
+            _ => 0.0,
+        };
+        Some(SmallTalkMatch { owner, likeness, cosine })
+    }
+}
+
+/// Vector of a question; `None` when nothing of it is known or there is no embedder.
+pub fn query_vector(embedder: Option<&dyn Embedder>, raw: &str, terms: &[String]) -> Option<Query> {
+    Query::new(&embedder?.embed(&Text { raw, terms }, Role::Query))
+}
+
+/// The reply in `language`.
+pub fn reply(snapshot: &Snapshot, found: &SmallTalkMatch, language: Language) -> (String, String) {
+    let talk = &snapshot.smalltalk[found.owner];
+    (talk.id.clone(), talk.reply.get(language).to_owned())
+}
+
+/// Normalised text without punctuation, spaces and long-vowel play.
+fn bare(text: &str) -> String {
+    normalize(text).chars().filter(|c| c.is_alphanumeric() && *c != 'ー').collect()
+}
+
+/// Dice coefficient of two sorted, unique lists: 2·|both| / (|a| + |b|), 0 when both are empty.
+pub fn dice(a: &[u32], b: &[u32]) -> f32 {
+    if a.is_empty() && b.is_empty() {
+        return 0.0;
+    }
+    let (mut i, mut j, mut both) = (0, 0, 0);
+    while i < a.len() && j < b.len() {
+        match a[i].cmp(&b[j]) {
+            std::cmp::Ordering::Less => i += 1,
+            std::cmp::Ordering::Greater => j += 1,
+            std::cmp::Ordering::Equal => {
+                both += 1;
+                i += 1;
+                j += 1;
+            }
+        }
+    }
+    2.0 * both as f32 / (a.len() + b.len()) as f32
+}
