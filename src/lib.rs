@@ -10,6 +10,7 @@
 pub mod answer;
 pub mod app;
 pub mod chat;
+pub mod command;
 pub mod config;
 pub mod embed;
 pub mod eval;
@@ -18,5 +19,6 @@ pub mod http;
 pub mod index;
 pub mod kb;
 pub mod privacy;
+pub mod publish;
 pub mod store;
 pub mod text;

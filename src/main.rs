@@ -1,85 +1,38 @@
-//! The command line: an enum of commands and a match.
+//! The command line: one clap enum and one match. What a command does lives in the module it belongs to.
 
-use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
-use clap::{Parser, Subcommand, ValueEnum};
-use madoguchi::text::{Analyzer, DictionaryKind, DictionaryOptions, Vocabulary, build_dictionary};
+use clap::{Parser, Subcommand};
+use madoguchi::command::{self, ask, desk, dictionary, evaluation};
 
-#[derive(Parser)]
-#[command(version, about)]
+/// Madoguchi (窓口): the service counter of a Japanese support desk.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
 }
 
-#[derive(Subcommand)]
+#[derive(Debug, Subcommand)]
 enum Command {
-    /// Dictionaries.
-    Dict {
-        #[command(subcommand)]
-        command: DictCommand,
-    },
-    /// Shows what the analyzer makes of a text.
-    Analyze {
-        /// The text.
-        text: String,
-        /// Built dictionary; the best one below models/dict when absent.
-        #[arg(long)]
-        dictionary: Option<PathBuf>,
-    },
+    /// Ask one question and print the Decision.
+    Ask(ask::AskArgs),
+    /// Measure answer quality.
+    Eval(evaluation::EvalArgs),
+    /// Check, export or import the desk's files.
+    Kb(desk::KbArgs),
+    /// Build the dictionary.
+    Dict(dictionary::DictArgs),
+    /// Rebuild the index.
+    Index(desk::IndexArgs),
 }
 
-#[derive(Subcommand)]
-enum DictCommand {
-    /// Builds dictionaries from their published sources.
-    Build {
-        /// Which to build.
-        #[arg(long, value_enum, default_value_t = Kind::Unidic)]
-        kind: Kind,
-        /// Folder with the source; the usual places when absent.
-        #[arg(long)]
-        source: Option<PathBuf>,
-        /// Where to write; each kind gets its own folder below.
-        #[arg(long, default_value = "models/dict")]
-        out: PathBuf,
-    },
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Kind {
-    Unidic,
-    Ipadic,
-    All,
-}
-
-fn main() -> anyhow::Result<()> {
-    match Cli::parse().command {
-        Command::Dict { command: DictCommand::Build { kind, source, out } } => {
-            let kinds = match kind {
-                Kind::Unidic => vec![DictionaryKind::Unidic],
-                Kind::Ipadic => vec![DictionaryKind::Ipadic],
-                Kind::All => vec![],
-            };
-            for info in build_dictionary(&DictionaryOptions { kinds, source, out: out.clone() })? {
-                println!("{}: {} ({})", out.join(info.kind.folder()).display(), info.name, &info.hash[..12]);
-            }
-        }
-        Command::Analyze { text, dictionary } => {
-            let vocabulary = Vocabulary::default();
-            let analyzer = match dictionary {
-                Some(path) => Analyzer::open(&path, &vocabulary)?,
-                None => Analyzer::open_default(Path::new("models/dict"), &vocabulary)?,
-            };
-            let analysis = analyzer.analyze(&text);
-            println!("{:?} {}", analysis.language, analysis.normalized);
-            for token in &analysis.tokens {
-                let mark = if token.content { '*' } else { ' ' };
-                println!(
-                    "{mark} {}\t{}\t{}\t{}\t{}",
-                    token.surface, token.term, token.reading, token.pos, token.known
-                );
-            }
-        }
-    }
-    Ok(())
+fn main() -> ExitCode {
+    command::run(|| match Cli::parse().command {
+        Command::Ask(args) => ask::run(args),
+        Command::Eval(args) => evaluation::run(args),
+        Command::Kb(args) => desk::run_kb(args),
+        Command::Dict(args) => dictionary::run(args),
+        Command::Index(args) => desk::run_index(args),
+    })
 }

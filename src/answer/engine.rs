@@ -173,6 +173,11 @@ impl Engine {
         self.consider(Question::new(ask.text, analyzer, documents, ask.context.language))
     }
 
+    /// Retrieves, ranks and rates a text on its own: no rules, no small talk, no conversation.
+    pub fn consider_text(&self, text: &str) -> Considered {
+        self.consider_alone(&Ask { text, ..Ask::default() })
+    }
+
     /// Retrieves, ranks and rates one reading of a question.
     pub fn consider(&self, question: Question) -> Considered {
         let Parts { index, embedder, models, .. } = &self.parts;
@@ -232,8 +237,7 @@ impl Engine {
 
     /// Entries for a search box, best first.
     pub fn search(&self, text: &str, limit: usize) -> Vec<Candidate> {
-        let (analyzer, documents) = (&self.parts.analyzer, &self.parts.index.documents);
-        let considered = self.consider(Question::new(text, analyzer, documents, None));
+        let considered = self.consider_text(text);
         considered.ranking.iter().take(limit).map(|ranked| self.candidate(ranked, &considered)).collect()
     }
 

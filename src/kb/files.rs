@@ -35,12 +35,19 @@ impl Problem {
     }
 }
 
+impl Problem {
+    /// Line and reason, as they follow the file's name.
+    pub fn place(&self) -> String {
+        match self.line {
+            0 => format!(": {}", self.reason),
+            line => format!(":{line}: {}", self.reason),
+        }
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.line {
-            0 => write!(f, "{}: {}", self.file.display(), self.reason),
-            line => write!(f, "{}:{line}: {}", self.file.display(), self.reason),
-        }
+        write!(f, "{}{}", self.file.display(), self.place())
     }
 }
 

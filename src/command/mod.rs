@@ -1,0 +1,41 @@
+//! The commands behind the command line: read arguments, call the module that does the work, print. Errors go to
+//! standard error as one line that names file or flag and the remedy.
+
+pub mod ask;
+pub mod desk;
+pub mod dictionary;
+pub mod evaluation;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use jiff::Zoned;
+use jiff::civil::Date;
+
+/// Runs a command and turns its error into a line on standard error and exit code 2.
+pub fn run(command: impl FnOnce() -> anyhow::Result<ExitCode>) -> ExitCode {
+    command().unwrap_or_else(|error| {
+        eprintln!("madoguchi: {error:#}");
+        ExitCode::from(2)
+    })
+}
+
+/// Today at the desk: the only place where commands read the clock.
+pub fn today() -> Date {
+    Zoned::now().date()
+}
+
+/// The models folder: `models` in the working directory, else beside the program's checkout (`target/release/..`).
+pub fn models_folder(given: Option<&Path>) -> PathBuf {
+    if let Some(given) = given {
+        return given.to_owned();
+    }
+    let here = PathBuf::from("models");
+    if here.is_dir() {
+        return here;
+    }
+    let beside = std::env::current_exe().ok().and_then(|program| {
+        program.ancestors().map(|folder| folder.join("models")).find(|folder| folder.is_dir())
+    });
+    beside.unwrap_or(here)
+}
