@@ -4,11 +4,13 @@
 //! Reading order: [`rows`] (bounded, reported reading of files) → [`dataset`] → [`metrics`] and [`statistics`] →
 //! [`figures`] (items × metrics) → [`retrieval`]. Nothing in the run-time path depends on this module.
 
+pub mod cases;
 pub mod dataset;
 pub mod figures;
 pub mod metrics;
 pub mod progress;
 pub mod retrieval;
 pub mod rows;
+pub mod sheet;
 pub mod statistics;
 pub mod trec;
