@@ -4,8 +4,12 @@
 //! Reading order: [`rows`] (bounded, reported reading of files) → [`dataset`] → [`metrics`] and [`statistics`] →
 //! [`figures`] (items × metrics) → [`retrieval`]. Nothing in the run-time path depends on this module.
 
+pub mod answers;
+pub mod broken;
 pub mod cases;
 pub mod dataset;
+#[cfg(test)]
+mod fake;
 pub mod figures;
 pub mod metrics;
 pub mod progress;
@@ -14,3 +18,4 @@ pub mod rows;
 pub mod sheet;
 pub mod statistics;
 pub mod trec;
+pub mod verdict;

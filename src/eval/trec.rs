@@ -8,6 +8,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use sha2::Sha256;
 
+use super::dataset::Judgements;
 use super::metrics::trec_order;
 use super::rows::{Skipped, read_lines};
 
@@ -51,6 +52,24 @@ pub fn write_run<'a>(
     for (query, ranked) in rankings {
         for ((document, score), rank) in ranked.iter().zip(1..) {
             writeln!(file, "{query} Q0 {document} {rank} {score} {tag}").with_context(describe)?;
+        }
+    }
+    file.flush().with_context(describe)
+}
+
+/// Writes TREC qrels (`query 0 document grade`).
+///
+/// # Errors
+/// The file cannot be written.
+pub fn write_qrels<'a>(
+    path: &Path,
+    queries: impl IntoIterator<Item = (&'a str, Judgements)>,
+) -> anyhow::Result<()> {
+    let describe = || format!("cannot write {}", path.display());
+    let mut file = BufWriter::new(std::fs::File::create(path).with_context(describe)?);
+    for (query, judgements) in queries {
+        for (document, grade) in judgements {
+            writeln!(file, "{query} 0 {document} {grade}").with_context(describe)?;
         }
     }
     file.flush().with_context(describe)
