@@ -362,7 +362,7 @@ mod tests {
             ]
         );
         let summary = run.summary();
-        assert_eq!(summary["top1"], rounded(Some(5.0 / 6.0)));
+        assert_eq!(summary["top1"], rounded(Some(4.0 / 6.0)));
         assert_eq!(summary["answered_correct"], 0.5);
         assert_eq!(summary["precision"], 0.5);
         assert_eq!(
