@@ -8,18 +8,23 @@ mod commit;
 mod customer;
 mod desk;
 mod events;
+mod order;
 mod ports;
+mod question;
 mod staff;
+mod tokens;
 mod types;
 
 use std::sync::{Arc, RwLock};
 
+use tokio::sync::Semaphore;
+
 pub use events::TurnStream;
 pub use ports::{Answerer, Clock, SystemClock};
-pub use staff::{NewStaff, SESSION_TOKEN_BYTES};
+pub use staff::NewStaff;
 pub use types::{
-    Access, AppError, ConversationView, Limits, Reply, Session, SignedIn, Staff, Started, TicketDetail, TicketFilter,
-    TicketView, Unready,
+    Access, AppError, ConversationView, Limits, Reply, Session, SignedIn, Staff, Started, TicketDetail,
+    TicketFilter, TicketView, Unready,
 };
 
 pub use crate::store::Role;
@@ -27,6 +32,10 @@ pub use crate::store::Role;
 use crate::kb::Snapshot;
 use crate::store::Store;
 use events::Hub;
+use order::Order;
+
+/// How many passwords are hashed at once; each takes 19 MiB and tens of milliseconds.
+const HASHING_AT_ONCE: usize = 2;
 
 /// The desk at work. See the module's comment.
 pub struct App {
@@ -35,12 +44,27 @@ pub struct App {
     clock: Arc<dyn Clock>,
     limits: Limits,
     hub: Hub,
+    order: Order,
+    hashing: Semaphore,
 }
 
 impl App {
     /// A desk that answers with `answerer` and remembers in `store`.
-    pub fn new(store: Arc<dyn Store>, answerer: Arc<dyn Answerer>, clock: Arc<dyn Clock>, limits: Limits) -> Self {
-        Self { store, answerer: RwLock::new(answerer), clock, limits, hub: Hub::default() }
+    pub fn new(
+        store: Arc<dyn Store>,
+        answerer: Arc<dyn Answerer>,
+        clock: Arc<dyn Clock>,
+        limits: Limits,
+    ) -> Self {
+        Self {
+            store,
+            answerer: RwLock::new(answerer),
+            clock,
+            limits,
+            hub: Hub::default(),
+            order: Order::default(),
+            hashing: Semaphore::new(HASHING_AT_ONCE),
+        }
     }
 
     /// Serves from `answerer` from now on; questions under way finish with the one before.

@@ -122,8 +122,9 @@ impl Config {
     /// # Errors
     /// The first setting that cannot be used, with its place and the remedy.
     pub fn load(flags: &Flags) -> Result<Self, ConfigError> {
-        let environment: HashMap<String, String> =
-            std::env::vars_os().filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?))).collect();
+        let environment: HashMap<String, String> = std::env::vars_os()
+            .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
         Self::resolve(flags, &environment)
     }
 
@@ -141,9 +142,11 @@ fn read_file(flags: &Flags, environment: &HashMap<String, String>) -> Result<(St
         None => return Ok(("madoguchi.toml".to_owned(), Raw::default())),
     };
     let place = path.display().to_string();
-    let fail = |why: String, remedy: &str| ConfigError { place: place.clone(), why, remedy: remedy.to_owned() };
-    let text = std::fs::read_to_string(&path)
-        .map_err(|error| fail(error.to_string(), "name a readable UTF-8 file with --config, or leave it out"))?;
+    let fail =
+        |why: String, remedy: &str| ConfigError { place: place.clone(), why, remedy: remedy.to_owned() };
+    let text = std::fs::read_to_string(&path).map_err(|error| {
+        fail(error.to_string(), "name a readable UTF-8 file with --config, or leave it out")
+    })?;
     let raw = toml::from_str(&text)
         .map_err(|error| fail(error.to_string().trim_end().to_owned(), "correct this line of the file"))?;
     Ok((place, raw))
@@ -166,7 +169,8 @@ struct Number {
 
 impl Resolver<'_> {
     fn config(self) -> Result<Config, ConfigError> {
-        let (place, listen) = self.text("--listen", &self.flags.listen, "listen", &self.raw.listen, "127.0.0.1:8080");
+        let (place, listen) =
+            self.text("--listen", &self.flags.listen, "listen", &self.raw.listen, "127.0.0.1:8080");
         let listen = listen.parse().map_err(|_| ConfigError {
             place,
             why: format!("{listen:?} is not an address with a port"),
@@ -203,9 +207,13 @@ impl Resolver<'_> {
         Ok(Limits {
             message_chars: number("limits.message_chars", raw.message_chars, 2_000, 1..=20_000)? as usize,
             query_chars: number("limits.query_chars", raw.query_chars, 200, 1..=2_000)? as usize,
-            session_ms: signed(number("limits.session_minutes", raw.session_minutes, 720, 1..=43_200)?) * MINUTE,
-            sign_in_ms: signed(number("limits.sign_in_minutes", raw.sign_in_minutes, 1_440, 1..=10_080)?) * MINUTE,
-            trace_retention_ms: signed(number("limits.trace_days", raw.trace_days, 30, 1..=3_650)?) * 1_440 * MINUTE,
+            session_ms: signed(number("limits.session_minutes", raw.session_minutes, 720, 1..=43_200)?)
+                * MINUTE,
+            sign_in_ms: signed(number("limits.sign_in_minutes", raw.sign_in_minutes, 1_440, 1..=10_080)?)
+                * MINUTE,
+            trace_retention_ms: signed(number("limits.trace_days", raw.trace_days, 30, 1..=3_650)?)
+                * 1_440
+                * MINUTE,
         })
     }
 
@@ -215,8 +223,18 @@ impl Resolver<'_> {
         let per_minute = number("http.messages_per_minute", raw.messages_per_minute, 0, 0..=1_000_000)?;
         Ok(HttpLimits {
             body_bytes: number("http.body_bytes", raw.body_bytes, 65_536, 1_024..=67_108_864)? as usize,
-            header_timeout_ms: number("http.header_timeout_ms", raw.header_timeout_ms, 10_000, 100..=600_000)?,
-            request_timeout_ms: number("http.request_timeout_ms", raw.request_timeout_ms, 15_000, 100..=600_000)?,
+            header_timeout_ms: number(
+                "http.header_timeout_ms",
+                raw.header_timeout_ms,
+                10_000,
+                100..=600_000,
+            )?,
+            request_timeout_ms: number(
+                "http.request_timeout_ms",
+                raw.request_timeout_ms,
+                15_000,
+                100..=600_000,
+            )?,
             shutdown_ms: number("http.shutdown_ms", raw.shutdown_ms, 5_000, 0..=600_000)?,
             messages_per_minute: u32::try_from(per_minute).expect("the range ends below u32::MAX"),
         })
@@ -253,7 +271,13 @@ impl Resolver<'_> {
         (self.place(flag, flagged.is_some(), key), value.map_or(default, String::as_str).to_owned())
     }
 
-    fn folder(&self, flagged: &Option<PathBuf>, key: &str, from_file: &Option<PathBuf>, default: &str) -> PathBuf {
+    fn folder(
+        &self,
+        flagged: &Option<PathBuf>,
+        key: &str,
+        from_file: &Option<PathBuf>,
+        default: &str,
+    ) -> PathBuf {
         flagged
             .clone()
             .or_else(|| self.from_environment(key).map(PathBuf::from))
@@ -289,7 +313,8 @@ impl Resolver<'_> {
     }
 
     fn origins(&self) -> Result<Vec<String>, ConfigError> {
-        let listed = self.from_environment("trusted_origins").map(|text| text.split(',').map(str::to_owned).collect());
+        let listed =
+            self.from_environment("trusted_origins").map(|text| text.split(',').map(str::to_owned).collect());
         let origins: Vec<String> = listed.or_else(|| self.raw.trusted_origins.clone()).unwrap_or_default();
         origins.iter().map(|origin| origin.trim()).filter(|origin| !origin.is_empty()).map(|origin| {
             let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://")).unwrap_or("");
@@ -321,7 +346,8 @@ mod tests {
 
     #[test]
     fn the_command_line_beats_the_environment_beats_the_file() {
-        let file = "listen = '127.0.0.1:1'\ndata_dir = 'file'\nmodels_dir = 'file'\n[limits]\nmessage_chars = 5";
+        let file =
+            "listen = '127.0.0.1:1'\ndata_dir = 'file'\nmodels_dir = 'file'\n[limits]\nmessage_chars = 5";
         let flags = Flags { listen: Some("127.0.0.1:3".into()), ..Flags::default() };
         let environment = [("MADOGUCHI_LISTEN", "127.0.0.1:2"), ("MADOGUCHI_DATA_DIR", "environment")];
         let config = resolve(file, &environment, flags).expect("valid");

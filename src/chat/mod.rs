@@ -13,8 +13,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::answer::{Candidate, Context, HandOff};
 use crate::handoff::{ConversationId, StaffId, TicketEvent, TicketId, TraceId};
-use crate::kb::{Entry, HandOffReason, Language, Priority};
+use crate::kb::{Entry, HandOffReason, Language};
 pub use step::step;
+
+/// How many answers a conversation remembers for feedback.
+pub const GIVEN_KEPT: usize = 50;
+
+/// How many clarifications the bot asks in a row before it hands off instead of going round in circles.
+pub const CLARIFICATIONS_IN_A_ROW: u8 = 2;
+
+/// How long after a person resolved it a new message goes back to the queue rather than to the bot (milliseconds).
+pub const REOPEN_WINDOW_MS: i64 = 3 * 24 * 60 * 60 * 1000;
 
 /// Who owns the conversation, without details. Stored with every turn, so a client knows it from the last one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -140,8 +149,10 @@ pub struct Conversation {
     pub last_seq: u64,
     /// Clarifications asked in a row without an answer.
     pub clarified: u8,
-    /// Answers given, by the `seq` of their turn.
+    /// Answers given, by the `seq` of their turn; the latest [`GIVEN_KEPT`].
     pub given: BTreeMap<u64, Given>,
+    /// Follow-ups of the last answer, which the customer may choose: entry ids.
+    pub offered: Vec<String>,
     /// When it began, UTC milliseconds.
     pub started_at: i64,
 }
@@ -157,6 +168,7 @@ impl Conversation {
             last_seq: 0,
             clarified: 0,
             given: BTreeMap::new(),
+            offered: Vec::new(),
             started_at: now,
         }
     }
@@ -266,8 +278,10 @@ pub enum Said {
         /// Who.
         agent: Agent,
     },
-    /// The bot is back.
+    /// A person gave the conversation back to the bot.
     BackToBot,
+    /// The customer no longer waits; the bot is back.
+    LeftQueue,
     /// The conversation is done.
     Resolved,
     /// The conversation is open again and in the queue.
@@ -402,7 +416,7 @@ pub enum Effect {
     OpenTicket {
         /// Its id.
         ticket: TicketId,
-        /// Why, how urgent, which queue.
+        /// Why, how urgent, which queue (empty = the desk's first).
         hand_off: HandOff,
     },
     /// Change a ticket.
@@ -451,6 +465,13 @@ impl Verdict {
             Verdict::Chosen => "chosen",
             Verdict::NotThis => "not_this",
         }
+    }
+
+    /// The verdict with this [`Verdict::name`].
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Verdict::Resolved, Verdict::Unresolved, Verdict::Chosen, Verdict::NotThis]
+            .into_iter()
+            .find(|verdict| verdict.name() == name)
     }
 }
 
@@ -526,9 +547,4 @@ impl Refused {
             Refused::NotAnAnswer(_) => "not_an_answer",
         }
     }
-}
-
-/// Whether `priority` is more urgent than `other`.
-pub(crate) fn is_more_urgent(priority: Priority, other: Priority) -> bool {
-    priority < other
 }

@@ -174,7 +174,11 @@ mod tests {
     #[test]
     fn a_packet_masks_the_transcript_and_says_why_each_candidate_was_rejected() {
         let candidates = (1..=7)
-            .map(|n| TraceCandidate { entry_id: format!("e{n}"), score: 1.0 / n as f32, ..TraceCandidate::default() })
+            .map(|n| TraceCandidate {
+                entry_id: format!("e{n}"),
+                score: 1.0 / n as f32,
+                ..TraceCandidate::default()
+            })
             .collect();
         let trace = Trace {
             normalized: "taro@example.jp の出金".into(),
@@ -192,7 +196,8 @@ mod tests {
             question: "",
             language: Language::Ja,
         };
-        let line = Line { seq: 1, at: 0, who: "customer".into(), text: "電話は090-1234-5678です".into() };
+        let line =
+            Line { seq: 1, at: 0, who: "customer".into(), text: "電話は090-1234-5678です".into() };
         let packet = Packet::build(setting, vec![line], Vec::new());
         assert_eq!(packet.candidates.len(), 5);
         assert!(packet.candidates[0].why.contains("0.41") && packet.candidates[0].why.contains("0.50"));

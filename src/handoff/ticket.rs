@@ -283,8 +283,12 @@ mod tests {
 
     #[test]
     fn urgent_tickets_come_first_and_then_the_oldest() {
-        let mut queue =
-            [ticket(Priority::Normal, 1), ticket(Priority::Urgent, 9), ticket(Priority::Normal, 0), ticket(Priority::High, 5)];
+        let mut queue = [
+            ticket(Priority::Normal, 1),
+            ticket(Priority::Urgent, 9),
+            ticket(Priority::Normal, 0),
+            ticket(Priority::High, 5),
+        ];
         queue.sort_by(queue_order);
         assert_eq!(queue.map(|ticket| ticket.opened_at), [9, 5, 0, 1]);
     }

@@ -1,8 +1,13 @@
 //! The desk's memory: `trait Store` in domain words and the only SQL of the program. A write is acknowledged only after
 //! it is committed to disk. Times are UTC milliseconds; tokens are stored as hashes only.
 
+mod accounts;
+mod conversations;
+mod dialect;
 mod records;
 mod sqlite;
+mod tickets;
+mod writer;
 
 use async_trait::async_trait;
 
@@ -11,7 +16,8 @@ use crate::chat::Turn;
 use crate::handoff::{ConversationId, Packet, StaffId, Ticket, TicketId, TraceId};
 use crate::kb::Priority;
 pub use records::{
-    Change, Created, FeedbackRecord, QuestionRecord, Role, SessionRecord, StaffRecord, StoredConversation, TicketQuery,
+    Change, Created, FeedbackRecord, QuestionRecord, Role, SessionRecord, StaffRecord, StoredConversation,
+    TicketQuery,
 };
 pub use sqlite::SqliteStore;
 

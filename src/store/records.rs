@@ -212,5 +212,7 @@ pub(super) fn priority_rank(priority: Priority) -> i64 {
 
 /// The priority with this [`priority_rank`].
 pub(super) fn priority_of_rank(rank: i64) -> Option<Priority> {
-    [Priority::Urgent, Priority::High, Priority::Normal].into_iter().find(|priority| priority_rank(*priority) == rank)
+    [Priority::Urgent, Priority::High, Priority::Normal]
+        .into_iter()
+        .find(|priority| priority_rank(*priority) == rank)
 }

@@ -1,3 +1,201 @@
-//! SQLite.
-/// SQLite store.
-pub struct SqliteStore {}
+//! The store on SQLite: one writer that commits in groups, a few readers beside it.
+
+use std::path::Path;
+
+use async_trait::async_trait;
+use sqlx::SqlitePool;
+use sqlx::pool::PoolConnection;
+use sqlx::sqlite::{Sqlite, SqlitePoolOptions};
+use sqlx::{ConnectOptions, Connection};
+
+use super::records::{
+    Change, Created, FeedbackRecord, QuestionRecord, SessionRecord, StaffRecord, StoredConversation,
+    TicketQuery,
+};
+use super::writer::Writer;
+use super::{Store, StoreError, accounts, conversations, dialect, tickets};
+use crate::answer::Trace;
+use crate::chat::Turn;
+use crate::handoff::{ConversationId, Packet, StaffId, Ticket, TicketId, TraceId};
+use crate::kb::Priority;
+
+/// How many readers read at once.
+const READERS: u32 = 4;
+
+/// The store on one SQLite file. Clones share it.
+#[derive(Clone)]
+pub struct SqliteStore {
+    readers: SqlitePool,
+    writer: Writer,
+}
+
+impl SqliteStore {
+    /// Opens `file`, creating it and its folder if missing, and brings the schema up to date.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`] naming the file: not a database, not writable, or from a newer version.
+    pub async fn open(file: &Path) -> Result<Self, StoreError> {
+        let named =
+            |error: &dyn std::fmt::Display| StoreError::Database(format!("{}: {error}", file.display()));
+        if let Some(folder) = file.parent() {
+            std::fs::create_dir_all(folder).map_err(|error| named(&error))?;
+        }
+        let options = dialect::options(file);
+        let mut writer = options.connect().await.map_err(|error| named(&error))?;
+        dialect::migrations().run(&mut writer).await.map_err(|error| named(&error))?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .connect_with(options.read_only(false))
+            .await
+            .map_err(|error| named(&error))?;
+        Ok(Self { readers, writer: Writer::start(writer) })
+    }
+
+    async fn reader(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
+        Ok(self.readers.acquire().await?)
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn ping(&self) -> Result<(), StoreError> {
+        Ok(self.reader().await?.ping().await?)
+    }
+
+    async fn create_conversation(&self, created: &Created) -> Result<(), StoreError> {
+        let created = created.clone();
+        self.writer
+            .write(move |conn| Box::pin(async move { conversations::create(conn, &created).await }))
+            .await
+    }
+
+    async fn conversation(&self, id: &ConversationId) -> Result<Option<StoredConversation>, StoreError> {
+        conversations::load(&mut *self.reader().await?, id).await
+    }
+
+    async fn commit(&self, change: Change) -> Result<(), StoreError> {
+        self.writer
+            .write(move |conn| Box::pin(async move { conversations::commit(conn, &change).await }))
+            .await
+    }
+
+    async fn turns(&self, id: &ConversationId, after: u64, limit: u32) -> Result<Vec<Turn>, StoreError> {
+        conversations::turns(&mut *self.reader().await?, id, after, limit).await
+    }
+
+    async fn ticket(&self, id: &TicketId) -> Result<Option<Ticket>, StoreError> {
+        tickets::load(&mut *self.reader().await?, id).await
+    }
+
+    async fn tickets(&self, query: &TicketQuery) -> Result<Vec<Ticket>, StoreError> {
+        tickets::list(&mut *self.reader().await?, query).await
+    }
+
+    async fn packet(&self, id: &TicketId) -> Result<Option<Packet>, StoreError> {
+        tickets::packet(&mut *self.reader().await?, id).await
+    }
+
+    async fn waiting_before(
+        &self,
+        queue: &str,
+        priority: Priority,
+        opened_at: i64,
+        id: &TicketId,
+    ) -> Result<u32, StoreError> {
+        tickets::waiting_before(&mut *self.reader().await?, queue, priority, opened_at, id).await
+    }
+
+    async fn trace(&self, id: &TraceId) -> Result<Option<Trace>, StoreError> {
+        conversations::trace(&mut *self.reader().await?, id).await
+    }
+
+    async fn questions(&self, since: i64, limit: u32) -> Result<Vec<QuestionRecord>, StoreError> {
+        conversations::questions(&mut *self.reader().await?, since, limit).await
+    }
+
+    async fn feedback(&self, since: i64, limit: u32) -> Result<Vec<FeedbackRecord>, StoreError> {
+        conversations::feedback(&mut *self.reader().await?, since, limit).await
+    }
+
+    async fn add_staff(&self, staff: &StaffRecord) -> Result<(), StoreError> {
+        let staff = staff.clone();
+        self.writer.write(move |conn| Box::pin(async move { accounts::add(conn, &staff).await })).await
+    }
+
+    async fn update_staff(&self, staff: &StaffRecord) -> Result<(), StoreError> {
+        let staff = staff.clone();
+        self.writer.write(move |conn| Box::pin(async move { accounts::update(conn, &staff).await })).await
+    }
+
+    async fn staff_by_login(&self, login: &str) -> Result<Option<StaffRecord>, StoreError> {
+        accounts::by_login(&mut *self.reader().await?, login).await
+    }
+
+    async fn staff(&self, id: &StaffId) -> Result<Option<StaffRecord>, StoreError> {
+        accounts::by_id(&mut *self.reader().await?, id).await
+    }
+
+    async fn all_staff(&self) -> Result<Vec<StaffRecord>, StoreError> {
+        accounts::all(&mut *self.reader().await?).await
+    }
+
+    async fn add_session(&self, session: &SessionRecord) -> Result<(), StoreError> {
+        let session = session.clone();
+        self.writer
+            .write(move |conn| Box::pin(async move { accounts::add_session(conn, &session).await }))
+            .await
+    }
+
+    async fn session(&self, token_hash: &str, now: i64) -> Result<Option<SessionRecord>, StoreError> {
+        accounts::session(&mut *self.reader().await?, token_hash, now).await
+    }
+
+    async fn end_session(&self, token_hash: &str) -> Result<(), StoreError> {
+        let token_hash = token_hash.to_owned();
+        self.writer
+            .write(move |conn| Box::pin(async move { accounts::end_session(conn, &token_hash).await }))
+            .await
+    }
+
+    async fn end_other_sessions(&self, staff: &StaffId, but: &str) -> Result<(), StoreError> {
+        let (staff, but) = (staff.clone(), but.to_owned());
+        self.writer
+            .write(move |conn| {
+                Box::pin(async move { accounts::end_other_sessions(conn, &staff, &but).await })
+            })
+            .await
+    }
+
+    async fn set_sign_in(&self, token_hash: &str, expires_at: i64) -> Result<(), StoreError> {
+        let token_hash = token_hash.to_owned();
+        self.writer
+            .write(move |conn| {
+                Box::pin(async move { accounts::set_sign_in(conn, &token_hash, expires_at).await })
+            })
+            .await
+    }
+
+    async fn take_sign_in(&self, token_hash: &str, now: i64) -> Result<bool, StoreError> {
+        let token_hash = token_hash.to_owned();
+        self.writer
+            .write(move |conn| Box::pin(async move { accounts::take_sign_in(conn, &token_hash, now).await }))
+            .await
+    }
+
+    async fn setting(&self, key: &str) -> Result<Option<String>, StoreError> {
+        accounts::setting(&mut *self.reader().await?, key).await
+    }
+
+    async fn set_setting(&self, key: &str, value: &str) -> Result<(), StoreError> {
+        let (key, value) = (key.to_owned(), value.to_owned());
+        self.writer
+            .write(move |conn| Box::pin(async move { accounts::set_setting(conn, &key, &value).await }))
+            .await
+    }
+
+    async fn sweep(&self, now: i64, traces_before: i64) -> Result<u64, StoreError> {
+        self.writer
+            .write(move |conn| Box::pin(async move { accounts::sweep(conn, now, traces_before).await }))
+            .await
+    }
+}
