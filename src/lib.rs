@@ -14,6 +14,7 @@ pub mod command;
 pub mod config;
 pub mod embed;
 pub mod eval;
+pub mod fit;
 pub mod handoff;
 pub mod http;
 pub mod index;

@@ -24,13 +24,17 @@ pub struct Workshop {
     pub index: Option<PathBuf>,
     /// Whether the vectors are tuned to the desk's own entries first.
     pub adapt: bool,
+    /// Leaves ranker and confidence out, for fitting them.
+    pub plain: bool,
+    /// Folder with the desk's own confidence; files there replace those of `models`.
+    pub fitted: Option<PathBuf>,
 }
 
 impl Workshop {
     /// The usual layout under a models folder, index in memory, adapted.
     pub fn in_memory(models: impl Into<PathBuf>) -> Self {
         let models = models.into();
-        Self { dictionaries: models.join("dict"), models, index: None, adapt: true }
+        Self { dictionaries: models.join("dict"), models, index: None, adapt: true, plain: false, fitted: None }
     }
 
     /// The same with the index kept in `folder`.
@@ -57,8 +61,19 @@ impl Workshop {
         let analyzer = Arc::new(Analyzer::open_default(&self.dictionaries, &snapshot.vocabulary)?);
         let embedder = self.embedder(&analyzer);
         let index = self.index(&snapshot, &analyzer, embedder.as_deref())?;
-        let models = Models::open(&self.models)?;
+        let models = if self.plain { Models::default() } else { self.learned()? };
         Ok(Engine::new(Parts { snapshot, analyzer, embedder, index, models }))
+    }
+
+    fn learned(&self) -> anyhow::Result<Models> {
+        let defaults = Models::open(&self.models)?;
+        let Some(folder) = &self.fitted else { return Ok(defaults) };
+        let own = Models::open(folder)?;
+        Ok(Models {
+            ranker: own.ranker.or(defaults.ranker),
+            confidence: own.confidence.or(defaults.confidence),
+            lexical_confidence: own.lexical_confidence.or(defaults.lexical_confidence),
+        })
     }
 
     fn embedder(&self, analyzer: &Analyzer) -> Option<Arc<dyn Embedder>> {

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::calibration::Calibration;
+use super::calibration::{Calibration, Platt};
 use super::features::at;
 use super::rank::Ranked;
 use super::smalltalk::SmallTalkMatch;
@@ -120,7 +120,7 @@ pub struct ConfidenceModel {
     pub linear: Vec<f32>,
     /// Trees added to the linear part.
     pub forest: Forest,
-    /// Raw probability → calibrated probability.
+    /// Log-odds → calibrated probability.
     pub calibration: Calibration,
     /// Thresholds on the calibrated probability, from the error budget.
     pub bands: Bands,
@@ -134,6 +134,19 @@ impl ConfidenceModel {
         self.signals.iter().map(String::as_str).eq(NAMES) && self.linear.len() == COUNT
     }
 
+    /// An uncalibrated model that never answers: calibration and bands follow.
+    pub fn raw(bias: f32, linear: Vec<f32>, forest: Forest) -> Self {
+        Self {
+            signals: NAMES.map(str::to_owned).to_vec(),
+            bias,
+            linear,
+            forest,
+            calibration: Calibration::Platt(Platt { slope: 1.0, offset: 0.0 }),
+            bands: Bands { answer_from: 1.1, clarify_from: 0.0 },
+            note: String::new(),
+        }
+    }
+
     /// Log-odds before calibration.
     pub fn log_odds(&self, signals: &Signals) -> f32 {
         let linear: f32 = self.linear.iter().zip(signals).map(|(w, x)| w * x).sum();
@@ -142,7 +155,6 @@ impl ConfidenceModel {
 
     /// Calibrated probability that the top candidate answers.
     pub fn confidence(&self, signals: &Signals) -> f32 {
-        let raw = 1.0 / (1.0 + (-self.log_odds(signals)).exp());
-        (self.calibration.probability(f64::from(raw)) as f32).clamp(0.0, 1.0)
+        (self.calibration.probability(f64::from(self.log_odds(signals))) as f32).clamp(0.0, 1.0)
     }
 }

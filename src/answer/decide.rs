@@ -33,13 +33,7 @@ pub(super) fn by_confidence(engine: &Engine, ask: &Ask<'_>, mut considered: Vec<
     if alone_smalltalk.is_certain() {
         return small_talk(engine, ask, considered.swap_remove(0));
     }
-    // A completed reading needs to be clearly better: the question's own words come first.
-    let best = considered
-        .iter()
-        .enumerate()
-        .max_by(|a, b| a.1.confidence.total_cmp(&b.1.confidence).then(b.0.cmp(&a.0)))
-        .map_or(0, |(i, _)| i);
-    let chosen = considered.swap_remove(best);
+    let chosen = most_confident(considered);
     let bands = engine.bands();
     if chosen.confidence < bands.clarify_from && alone_smalltalk.cosine >= SMALLTALK_COSINE {
         return small_talk(engine, ask, chosen);
@@ -57,6 +51,16 @@ pub(super) fn by_confidence(engine: &Engine, ask: &Ask<'_>, mut considered: Vec<
     let trace = Trace { band: band(name, bands), ..engine.trace(&chosen) };
     let context = next_context(ask, &decision, &chosen, alone_language);
     Outcome { decision, trace, context }
+}
+
+/// The reading with the highest confidence; the question's own words win a tie.
+pub(super) fn most_confident(mut considered: Vec<Considered>) -> Considered {
+    let best = considered
+        .iter()
+        .enumerate()
+        .max_by(|a, b| a.1.confidence.total_cmp(&b.1.confidence).then(b.0.cmp(&a.0)))
+        .map_or(0, |(i, _)| i);
+    considered.swap_remove(best)
 }
 
 /// Nothing works: hand off without an index.

@@ -128,6 +128,13 @@ impl Engine {
         Self { system, ..self }
     }
 
+    /// The same engine with other models, for fitting.
+    #[must_use]
+    pub fn with_models(mut self, models: Models) -> Self {
+        self.parts.models = models;
+        self
+    }
+
     /// What is served.
     pub fn snapshot(&self) -> &Arc<Snapshot> {
         &self.parts.snapshot
@@ -178,11 +185,27 @@ impl Engine {
         self.consider_alone(&Ask { text, ..Ask::default() })
     }
 
+    /// As [`Engine::consider_text`], but as if the documents that `is_gone` names were not there.
+    pub fn consider_without(&self, text: &str, is_gone: &dyn Fn(u32) -> bool) -> Considered {
+        let (analyzer, documents) = (&self.parts.analyzer, &self.parts.index.documents);
+        self.consider_kept(Question::new(text, analyzer, documents, None), &|number| !is_gone(number))
+    }
+
+    /// The reading of a question with the highest confidence: alone, or completed from the conversation.
+    pub fn consider_best(&self, ask: &Ask<'_>) -> Considered {
+        let readings = readings(ask, &self.parts.snapshot, &self.parts.analyzer, &self.parts.index.documents);
+        decide::most_confident(readings.into_iter().map(|reading| self.consider(reading)).collect())
+    }
+
     /// Retrieves, ranks and rates one reading of a question.
     pub fn consider(&self, question: Question) -> Considered {
+        self.consider_kept(question, &|_| true)
+    }
+
+    fn consider_kept(&self, question: Question, keep: &dyn Fn(u32) -> bool) -> Considered {
         let Parts { index, embedder, models, .. } = &self.parts;
         let vector = query_vector(embedder.as_deref(), &question.raw, &question.terms);
-        let retrieved = retrieve(&question, vector.as_ref(), index, self.system);
+        let retrieved = retrieve(&question, vector.as_ref(), index, self.system).keeping(keep);
         let ranking = self.rank(&question, vector.as_ref(), &retrieved);
         let smalltalk = self.smalltalk.closest(&question.raw, vector.as_ref()).unwrap_or_default();
         let topic_of = |number: u32| self.topics[number as usize];

@@ -56,6 +56,29 @@ pub struct Retrieved {
     pub degraded: Vec<String>,
 }
 
+impl Retrieved {
+    /// Without the candidates that `keep` refuses; ranks and best scores as if they had never been there.
+    pub(super) fn keeping(mut self, keep: &dyn Fn(u32) -> bool) -> Self {
+        let before = self.found.len();
+        self.found.retain(|found| keep(found.number));
+        if self.found.len() < before {
+            self.best_lexical = renumber(&mut self.found, |found| &mut found.lexical);
+            self.best_dense = renumber(&mut self.found, |found| &mut found.dense);
+        }
+        self
+    }
+}
+
+/// Closes the gaps in one retriever's ranks; the best score left.
+fn renumber(found: &mut [Found], hit: impl Fn(&mut Found) -> &mut Option<(f32, u32)>) -> f32 {
+    let mut hits: Vec<&mut (f32, u32)> = found.iter_mut().filter_map(|found| hit(found).as_mut()).collect();
+    hits.sort_by_key(|(_, rank)| *rank);
+    for (i, (_, rank)) in hits.iter_mut().enumerate() {
+        *rank = i as u32 + 1;
+    }
+    hits.first().map_or(0.0, |(score, _)| *score)
+}
+
 /// Runs the retrievers of `system`.
 pub fn retrieve(question: &Question, vector: Option<&Query>, index: &Index, system: System) -> Retrieved {
     let mut out = Retrieved::default();

@@ -31,7 +31,12 @@ pub struct Forest(pub Vec<Vec<Node>>);
 impl Forest {
     /// Sum of the trees' values at `x`. A malformed tree (a reference out of range) counts 0.
     pub fn predict(&self, x: &[f32]) -> f32 {
-        self.0.iter().map(|tree| leaf(tree, x)).sum()
+        self.0.iter().map(|tree| Self::value(tree, x)).sum()
+    }
+
+    /// Value of one tree at `x`.
+    pub fn value(tree: &[Node], x: &[f32]) -> f32 {
+        leaf(tree, x)
     }
 }
 

@@ -39,3 +39,10 @@ pub fn models_folder(given: Option<&Path>) -> PathBuf {
     });
     beside.unwrap_or(here)
 }
+
+/// A progress bar on standard error when that is a terminal, else nothing.
+pub fn progress(steps: u64, what: &'static str) -> indicatif::ProgressBar {
+    let style = indicatif::ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {eta}")
+        .expect("the template is well-formed");
+    indicatif::ProgressBar::new(steps).with_style(style).with_message(what)
+}
