@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use madoguchi::command::{self, ask, desk, dictionary, evaluation};
+use madoguchi::fit;
 
 /// Madoguchi (窓口): the service counter of a Japanese support desk.
 #[derive(Debug, Parser)]
@@ -19,6 +20,8 @@ enum Command {
     Ask(ask::AskArgs),
     /// Measure answer quality.
     Eval(evaluation::EvalArgs),
+    /// Fit ranker, confidence and calibration.
+    Fit(fit::FitArgs),
     /// Check, export or import the desk's files.
     Kb(desk::KbArgs),
     /// Build the dictionary.
@@ -31,6 +34,7 @@ fn main() -> ExitCode {
     command::run(|| match Cli::parse().command {
         Command::Ask(args) => ask::run(args),
         Command::Eval(args) => evaluation::run(args),
+        Command::Fit(args) => fit::run(args).map(|()| ExitCode::SUCCESS),
         Command::Kb(args) => desk::run_kb(args),
         Command::Dict(args) => dictionary::run(args),
         Command::Index(args) => desk::run_index(args),

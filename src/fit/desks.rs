@@ -10,7 +10,7 @@ use anyhow::Context;
 use flate2::read::GzDecoder;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
-use rand::{Rng, SeedableRng};
+use rand::{RngExt, SeedableRng};
 use serde::Deserialize;
 
 use crate::kb::snapshot::DeskFiles;
