@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::answer::{Ask, Candidate, Outcome};
+use crate::answer::{Ask, Candidate, Engine, Outcome};
 use crate::kb::Snapshot;
 
 /// The engine as the app sees it. Total: it never fails, at worst it hands off.
@@ -30,5 +30,19 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     fn now_ms(&self) -> i64 {
         jiff::Timestamp::now().as_millisecond()
+    }
+}
+
+impl Answerer for Engine {
+    fn answer(&self, ask: &Ask<'_>) -> Outcome {
+        Engine::answer(self, ask)
+    }
+
+    fn snapshot(&self) -> &Arc<Snapshot> {
+        Engine::snapshot(self)
+    }
+
+    fn search(&self, query: &str, limit: usize) -> Vec<Candidate> {
+        Engine::search(self, query, limit)
     }
 }
