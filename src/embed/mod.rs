@@ -1,20 +1,96 @@
-//! tmp
-/// t
-pub struct Text<'a> { /// r
- pub raw: &'a str, /// t
- pub terms: &'a [String] }
-/// r
-pub enum Role { /// q
- Query, /// p
- Passage }
-/// e
-pub trait Embedder: Send + Sync { /// d
- fn dimension(&self) -> usize; /// e
- fn embed(&self, text: &Text<'_>, role: Role) -> Vec<f32>; /// f
- fn fingerprint(&self) -> String; /// k
- fn known_share(&self, terms:&[String]) -> f32; }
-/// s
-pub struct StaticModel;
-impl StaticModel { /// o
- pub fn open(_d:&std::path::Path, _i:&crate::text::DictionaryInfo)->Result<Self,String>{Err("no model yet".into())} }
-impl Embedder for StaticModel { fn dimension(&self)->usize{0} fn embed(&self,_:&Text<'_>,_:Role)->Vec<f32>{vec![]} fn fingerprint(&self)->String{String::new()} fn known_share(&self,_:&[String])->f32{0.0} }
+//! Embeddings: one [`Embedder`] for index and query. [`StaticModel`] is ours, trained by [`train`], tuned to a desk by
+//! [`adapt()`]. Works on the Analyzer's terms; never segments text itself and reads no configuration.
+//!
+//! Reading order: this file → [`static_model`] (file format, embedding) → `contrast` (the loss) → [`adapt`] →
+//! [`train`].
+
+mod contrast;
+mod matrix;
+mod optimizer;
+pub mod static_model;
+mod subwords;
+
+use std::path::PathBuf;
+
+use crate::text::DictionaryInfo;
+
+pub use matrix::{cosine, dot};
+pub use static_model::StaticModel;
+
+/// A text to embed, with the index terms that the one Analyzer found in it.
+#[derive(Debug, Clone, Copy)]
+pub struct Text<'a> {
+    /// As written; for embedders that bring their own tokenizer.
+    pub raw: &'a str,
+    /// Index terms of the content words, in order.
+    pub terms: &'a [String],
+}
+
+/// Which side of a search a text is on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// What a customer asks.
+    Query,
+    /// What the desk holds: questions, phrasings, answers.
+    Passage,
+}
+
+/// Turns texts into vectors whose cosine says how close their meanings are.
+pub trait Embedder: Send + Sync {
+    /// Length of every vector.
+    fn dimension(&self) -> usize;
+
+    /// The vector of `text`: of length 1, or all zeros when nothing in it is known.
+    fn embed(&self, text: &Text<'_>, role: Role) -> Vec<f32>;
+
+    /// Identifies the model; two embedders with the same fingerprint give the same vectors.
+    fn fingerprint(&self) -> String;
+
+    /// Share of `terms` that the model has learned as whole words, in `0.0..=1.0`; 0 for no terms.
+    fn known_share(&self, terms: &[String]) -> f32;
+}
+
+/// Why a model cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum EmbedError {
+    /// The file cannot be read.
+    #[error("{}: {source}; the model is part of the repository, `git checkout models` brings it back", path.display())]
+    Io {
+        /// The model's file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file is not a model, or a damaged one.
+    #[error(
+        "the embedding model is damaged ({0}); restore it with `git checkout models`, or train one with `madoguchi train`"
+    )]
+    Damaged(String),
+    /// A file of another version of this program.
+    #[error(
+        "the embedding model has format {found}, this program reads {expected}; train one with `madoguchi train`"
+    )]
+    Format {
+        /// The file's format.
+        found: String,
+        /// This program's.
+        expected: String,
+    },
+    /// The model was trained on words that the Analyzer does not produce.
+    #[error(
+        "the embedding model was trained with the dictionary `{model}`, but the Analyzer uses `{analyzer}`; \
+         build that dictionary with `madoguchi dict build`, or train a model for this one with `madoguchi train`"
+    )]
+    Dictionary {
+        /// What the model was trained with.
+        model: String,
+        /// What the Analyzer uses.
+        analyzer: String,
+    },
+}
+
+/// How models name a dictionary: kind, source and version, such as `unidic/unidic-lite 2.1.2`. Leaves out the hash of the
+/// built files: the same source gives the same terms, however lindera lays them out.
+pub fn dictionary_name(info: &DictionaryInfo) -> String {
+    format!("{}/{}", info.kind.folder(), info.name)
+}

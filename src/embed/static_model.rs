@@ -1,0 +1,435 @@
+//! [`StaticModel`]: one vector per term, quantised to int8, summed and normalised. Owns the file format; the core is
+//! pure (bytes in, model out). Terms that the model has never seen are composed of their subwords. An adapted model is
+//! the shared base and an overlay of the desk's own terms.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::sync::Arc;
+
+use safetensors::tensor::{Dtype, TensorView};
+use safetensors::{SafeTensors, serialize};
+use sha2::{Digest, Sha256};
+
+use super::contrast::damped;
+use super::matrix::{add_scaled, dot, normalize};
+use super::subwords::Subwords;
+use super::{EmbedError, Embedder, Role, Text, dictionary_name};
+use crate::text::DictionaryInfo;
+
+/// The model's file in its folder.
+pub const MODEL_FILE: &str = "static.safetensors";
+/// Raised when the file's layout or the meaning of its values changes.
+const FORMAT: &str = "madoguchi-static-1";
+const OVERLAY_FORMAT: &str = "madoguchi-overlay-1";
+/// Beyond this a header is damaged rather than ambitious.
+const MAX_DIMENSION: usize = 4096;
+
+/// Our own embeddings. Cheap to clone: clones share all vectors.
+#[derive(Clone)]
+pub struct StaticModel {
+    core: Arc<Core>,
+    overlay: Option<Arc<Overlay>>,
+}
+
+/// The model as trained.
+struct Core {
+    dimension: usize,
+    vocabulary: HashMap<Box<str>, u32>,
+    words: Rows,
+    gains: Vec<[f32; 2]>,
+    pieces: Rows,
+    subwords: Subwords,
+    dictionary: String,
+    hash: String,
+}
+
+/// What adaptation changed.
+struct Overlay {
+    vocabulary: HashMap<Box<str>, u32>,
+    dimension: usize,
+    rows: Vec<f32>,
+    gains: Vec<[f32; 2]>,
+    hash: String,
+}
+
+/// Vectors of small integers with a scale each.
+#[derive(Default)]
+struct Rows {
+    values: Vec<i8>,
+    scales: Vec<f32>,
+}
+
+impl Rows {
+    fn quantize(rows: &[f32], dimension: usize) -> Self {
+        let mut out = Self::default();
+        for row in rows.chunks_exact(dimension) {
+            let top = row.iter().fold(0f32, |top, x| top.max(x.abs()));
+            let scale = if top > 0.0 { top / 127.0 } else { 1.0 };
+            out.scales.push(scale);
+            out.values.extend(row.iter().map(|x| (x / scale).round().clamp(-127.0, 127.0) as i8));
+        }
+        out
+    }
+
+    fn add(&self, row: u32, factor: f32, sum: &mut [f32]) {
+        let d = sum.len();
+        let factor = factor * self.scales[row as usize];
+        for (sum, &x) in sum.iter_mut().zip(&self.values[row as usize * d..][..d]) {
+            *sum += factor * f32::from(x);
+        }
+    }
+}
+
+/// Everything a model file holds, before quantisation.
+pub(super) struct ModelParts {
+    pub(super) dimension: usize,
+    pub(super) words: Vec<String>,
+    pub(super) word_rows: Vec<f32>,
+    /// Logarithm of each word's weight in a query and in a passage.
+    pub(super) gains: Vec<[f32; 2]>,
+    pub(super) subwords: Subwords,
+    pub(super) piece_rows: Vec<f32>,
+    pub(super) dictionary: String,
+}
+
+impl ModelParts {
+    /// The bytes of the model's file. The same parts give the same bytes.
+    pub(super) fn to_bytes(&self) -> Result<Vec<u8>, EmbedError> {
+        let d = self.dimension;
+        let words = Rows::quantize(&self.word_rows, d);
+        let pieces = Rows::quantize(&self.piece_rows, d);
+        let gains: Vec<f32> = self.gains.iter().flatten().copied().collect();
+        let vocabulary = self.words.join("\n").into_bytes();
+        let subwords = self.subwords.to_bytes()?;
+        let (word_count, piece_count) = (words.scales.len(), pieces.scales.len());
+        let tensors = [
+            ("words", Dtype::I8, vec![word_count, d], bytes_of_i8(&words.values)),
+            ("word_scales", Dtype::F32, vec![word_count], bytes_of_f32(&words.scales)),
+            ("word_gains", Dtype::F32, vec![word_count, 2], bytes_of_f32(&gains)),
+            ("pieces", Dtype::I8, vec![piece_count, d], bytes_of_i8(&pieces.values)),
+            ("piece_scales", Dtype::F32, vec![piece_count], bytes_of_f32(&pieces.scales)),
+            ("vocabulary", Dtype::U8, vec![vocabulary.len()], vocabulary),
+            ("subwords", Dtype::U8, vec![subwords.len()], subwords),
+        ];
+        let metadata = [
+            ("format", FORMAT.to_owned()),
+            ("dictionary", self.dictionary.clone()),
+            ("dimension", d.to_string()),
+        ];
+        to_safetensors(&tensors, &metadata)
+    }
+}
+
+impl StaticModel {
+    /// Opens [`MODEL_FILE`] in the folder `dir`.
+    ///
+    /// # Errors
+    /// When the file is missing or damaged, or was trained with another dictionary than the Analyzer's.
+    pub fn open(dir: &Path, dictionary: &DictionaryInfo) -> Result<Self, EmbedError> {
+        let path = dir.join(MODEL_FILE);
+        let bytes = std::fs::read(&path).map_err(|source| EmbedError::Io { path, source })?;
+        Self::from_bytes(&bytes, &dictionary_name(dictionary))
+    }
+
+    /// Reads a model from its file's bytes. `analyzer_dictionary` is [`dictionary_name`] of the Analyzer's dictionary.
+    ///
+    /// # Errors
+    /// As [`StaticModel::open`].
+    pub fn from_bytes(model: &[u8], analyzer_dictionary: &str) -> Result<Self, EmbedError> {
+        let (tensors, metadata) = read_safetensors(model, FORMAT)?;
+        let dictionary = metadata.get("dictionary").cloned().unwrap_or_default();
+        if dictionary != analyzer_dictionary {
+            return Err(EmbedError::Dictionary {
+                model: dictionary,
+                analyzer: analyzer_dictionary.to_owned(),
+            });
+        }
+        let dimension = dimension(&metadata)?;
+        let vocabulary = words_of(bytes(&tensors, "vocabulary")?)?;
+        let words = rows(&tensors, "words", "word_scales", dimension)?;
+        let pieces = rows(&tensors, "pieces", "piece_scales", dimension)?;
+        let subwords = Subwords::from_bytes(bytes(&tensors, "subwords")?)?;
+        let gains = pairs_of(&floats(&tensors, "word_gains")?);
+        if words.scales.len() != vocabulary.len() || gains.len() != vocabulary.len() {
+            return Err(damaged("as many vectors and weights as words expected"));
+        }
+        if subwords.pieces() != pieces.scales.len() {
+            return Err(damaged("as many vectors as subwords expected"));
+        }
+        let vocabulary = number(vocabulary)?;
+        let hash = hex::encode(Sha256::digest(model));
+        let core = Core { dimension, vocabulary, words, gains, pieces, subwords, dictionary, hash };
+        Ok(Self { core: Arc::new(core), overlay: None })
+    }
+
+    /// The vector of one term, of length 1; `None` when nothing is known about it, not even its subwords.
+    pub fn token_vector(&self, term: &str) -> Option<Vec<f32>> {
+        let mut out = vec![0.0; self.core.dimension];
+        self.add_term(self.find(term), term, None, 1.0, &mut out);
+        (normalize(&mut out) > 1e-9).then_some(out)
+    }
+
+    /// How much a term counts in a query, as learned: about 1 for an average word, near 0 for one that says nothing.
+    pub fn token_weight(&self, term: &str) -> f32 {
+        let mut out = vec![0.0; self.core.dimension];
+        self.add_term(self.find(term), term, Some(Role::Query), 1.0, &mut out);
+        dot(&out, &out).sqrt()
+    }
+
+    /// Number of whole words, subwords not counted.
+    pub fn words(&self) -> usize {
+        self.core.vocabulary.len()
+    }
+
+    /// The dictionary that the model was trained with, as [`dictionary_name`] writes it.
+    pub fn dictionary(&self) -> &str {
+        &self.core.dictionary
+    }
+
+    /// Hash of the base model's file (hex), the same for all models adapted from it.
+    pub fn base_hash(&self) -> &str {
+        &self.core.hash
+    }
+
+    /// Whether a desk's own vectors lie over the base.
+    pub fn is_adapted(&self) -> bool {
+        self.overlay.is_some()
+    }
+
+    /// The vector and the gains of a term before normalisation: where adaptation begins.
+    pub(super) fn term_parameters(&self, term: &str) -> (Vec<f32>, [f32; 2]) {
+        let mut out = vec![0.0; self.core.dimension];
+        let place = self.find(term);
+        self.add_term(place, term, None, 1.0, &mut out);
+        (out, self.gains(place))
+    }
+
+    /// This model's base with `terms` overlaid. `rows` has one vector per term.
+    pub(super) fn with_overlay(&self, terms: &[String], rows: Vec<f32>, gains: Vec<[f32; 2]>) -> Self {
+        let mut hash = Sha256::new();
+        terms.iter().for_each(|term| hash.update(format!("{term}\n")));
+        hash.update(bytes_of_f32(&rows));
+        hash.update(bytes_of_f32(gains.as_flattened()));
+        let vocabulary = (0..).zip(terms).map(|(i, term)| (term.as_str().into(), i)).collect();
+        let hash = hex::encode(hash.finalize());
+        let overlay = Overlay { vocabulary, dimension: self.core.dimension, rows, gains, hash };
+        Self { core: Arc::clone(&self.core), overlay: Some(Arc::new(overlay)) }
+    }
+
+    /// What adaptation changed, to be stored with the snapshot; `None` for a base model.
+    ///
+    /// # Errors
+    /// When serialisation fails, which it does not for vectors that fit into memory.
+    pub fn overlay_bytes(&self) -> Result<Option<Vec<u8>>, EmbedError> {
+        let Some(overlay) = &self.overlay else { return Ok(None) };
+        let mut words: Vec<(&str, u32)> =
+            overlay.vocabulary.iter().map(|(word, &i)| (word.as_ref(), i)).collect();
+        words.sort_by_key(|word| word.1);
+        let words = words.into_iter().map(|word| word.0).collect::<Vec<_>>().join("\n").into_bytes();
+        let n = overlay.gains.len();
+        let tensors = [
+            ("rows", Dtype::F32, vec![n, overlay.dimension], bytes_of_f32(&overlay.rows)),
+            ("gains", Dtype::F32, vec![n, 2], bytes_of_f32(overlay.gains.as_flattened())),
+            ("vocabulary", Dtype::U8, vec![words.len()], words),
+        ];
+        let metadata = [
+            ("format", OVERLAY_FORMAT.to_owned()),
+            ("base", self.core.hash.clone()),
+            ("dimension", overlay.dimension.to_string()),
+        ];
+        to_safetensors(&tensors, &metadata).map(Some)
+    }
+
+    /// Lays stored changes over the base they were made for.
+    ///
+    /// # Errors
+    /// When the bytes are damaged or belong to another base model: adapt again.
+    pub fn apply_overlay(&self, bytes_in: &[u8]) -> Result<Self, EmbedError> {
+        let (tensors, metadata) = read_safetensors(bytes_in, OVERLAY_FORMAT)?;
+        if metadata.get("base") != Some(&self.core.hash) {
+            return Err(damaged("the adaptation belongs to another base model"));
+        }
+        let rows = floats(&tensors, "rows")?;
+        let gains = pairs_of(&floats(&tensors, "gains")?);
+        let words = words_of(bytes(&tensors, "vocabulary")?)?;
+        if dimension(&metadata)? != self.core.dimension
+            || gains.len() != words.len()
+            || rows.len() != words.len() * self.core.dimension
+        {
+            return Err(damaged("sizes of the adaptation do not agree"));
+        }
+        number(words.clone())?;
+        Ok(self.with_overlay(&words, rows, gains))
+    }
+
+    fn find(&self, term: &str) -> Place {
+        if let Some(&row) = self.overlay.as_ref().and_then(|overlay| overlay.vocabulary.get(term)) {
+            return Place::Desk(row);
+        }
+        self.core.vocabulary.get(term).map_or(Place::Unknown, |&row| Place::Word(row))
+    }
+
+    fn gains(&self, place: Place) -> [f32; 2] {
+        match (place, &self.overlay) {
+            (Place::Desk(row), Some(overlay)) => overlay.gains[row as usize],
+            (Place::Word(row), _) => self.core.gains[row as usize],
+            _ => [0.0; 2],
+        }
+    }
+
+    /// Adds `count` times the vector of the term at `place`, weighted for `role` if given.
+    fn add_term(&self, place: Place, term: &str, role: Option<Role>, count: f32, sum: &mut [f32]) {
+        let weight = match role {
+            None => count,
+            Some(Role::Query) => count * self.gains(place)[0].exp(),
+            Some(Role::Passage) => count * self.gains(place)[1].exp(),
+        };
+        match (place, &self.overlay) {
+            (Place::Desk(row), Some(overlay)) => {
+                let d = overlay.dimension;
+                add_scaled(weight, &overlay.rows[row as usize * d..][..d], sum);
+            }
+            (Place::Word(row), _) => self.core.words.add(row, weight, sum),
+            _ => self
+                .core
+                .subwords
+                .visit(term, |piece, share| self.core.pieces.add(piece, weight * share, sum)),
+        }
+    }
+}
+
+/// Where a term's vector is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    Desk(u32),
+    Word(u32),
+    Unknown,
+}
+
+impl Embedder for StaticModel {
+    fn dimension(&self) -> usize {
+        self.core.dimension
+    }
+
+    fn embed(&self, text: &Text<'_>, role: Role) -> Vec<f32> {
+        let mut sum = vec![0.0; self.core.dimension];
+        let mut found: Vec<(Place, &str)> =
+            text.terms.iter().map(|term| (self.find(term), term.as_str())).collect();
+        // Known terms are told apart by their place alone: no strings are compared.
+        found.sort_unstable_by(|a, b| {
+            a.0.cmp(&b.0).then_with(|| if a.0 == Place::Unknown { a.1.cmp(b.1) } else { a.0.cmp(&b.0) })
+        });
+        for same in found.chunk_by(|a, b| a.0 == b.0 && (a.0 != Place::Unknown || a.1 == b.1)) {
+            self.add_term(same[0].0, same[0].1, Some(role), damped(same.len() as f32), &mut sum);
+        }
+        if normalize(&mut sum) <= 1e-9 {
+            sum.fill(0.0);
+        }
+        sum
+    }
+
+    fn fingerprint(&self) -> String {
+        match &self.overlay {
+            None => self.core.hash.clone(),
+            Some(overlay) => format!("{}+{}", self.core.hash, overlay.hash),
+        }
+    }
+
+    fn known_share(&self, terms: &[String]) -> f32 {
+        let known = terms.iter().filter(|term| self.find(term) != Place::Unknown).count();
+        if terms.is_empty() { 0.0 } else { known as f32 / terms.len() as f32 }
+    }
+}
+
+fn damaged(reason: impl ToString) -> EmbedError {
+    EmbedError::Damaged(reason.to_string())
+}
+
+fn number(words: Vec<String>) -> Result<HashMap<Box<str>, u32>, EmbedError> {
+    let count = words.len();
+    let numbered: HashMap<Box<str>, u32> = words.into_iter().map(String::into_boxed_str).zip(0..).collect();
+    if numbered.len() == count { Ok(numbered) } else { Err(damaged("a word stands twice in the vocabulary")) }
+}
+
+type Metadata = BTreeMap<String, String>;
+type NamedTensor<'a> = (&'a str, Dtype, Vec<usize>, Vec<u8>);
+
+fn to_safetensors(tensors: &[NamedTensor<'_>], metadata: &[(&str, String)]) -> Result<Vec<u8>, EmbedError> {
+    let views: Vec<(&str, TensorView<'_>)> = tensors
+        .iter()
+        .map(|(name, dtype, shape, data)| {
+            Ok((*name, TensorView::new(*dtype, shape.clone(), data).map_err(damaged)?))
+        })
+        .collect::<Result<_, EmbedError>>()?;
+    // One JSON value under one key: safetensors keeps metadata in a hash map, whose order would change from run to run.
+    let note: BTreeMap<_, _> = metadata.iter().map(|(key, value)| (*key, value)).collect();
+    let note = serde_json::to_string(&note).map_err(damaged)?;
+    serialize(views, Some(HashMap::from([("madoguchi".to_owned(), note)]))).map_err(damaged)
+}
+
+fn read_safetensors<'a>(bytes: &'a [u8], format: &str) -> Result<(SafeTensors<'a>, Metadata), EmbedError> {
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
+    let tensors = SafeTensors::deserialize(bytes).map_err(damaged)?;
+    let note = header.metadata().as_ref().and_then(|map| map.get("madoguchi")).map_or("{}", String::as_str);
+    let note: Metadata = serde_json::from_str(note).map_err(damaged)?;
+    let found = note.get("format").map_or("unknown", String::as_str);
+    if found != format {
+        return Err(EmbedError::Format { found: found.to_owned(), expected: format.to_owned() });
+    }
+    Ok((tensors, note))
+}
+
+fn dimension(metadata: &Metadata) -> Result<usize, EmbedError> {
+    let dimension = metadata.get("dimension").and_then(|d| d.parse().ok()).unwrap_or(0);
+    if (1..=MAX_DIMENSION).contains(&dimension) { Ok(dimension) } else { Err(damaged("no usable dimension")) }
+}
+
+fn tensor<'a>(tensors: &SafeTensors<'a>, name: &str, dtype: Dtype) -> Result<TensorView<'a>, EmbedError> {
+    let tensor = tensors.tensor(name).map_err(damaged)?;
+    if tensor.dtype() == dtype {
+        Ok(tensor)
+    } else {
+        Err(damaged(format!("`{name}` has an unexpected type")))
+    }
+}
+
+fn bytes<'a>(tensors: &SafeTensors<'a>, name: &str) -> Result<&'a [u8], EmbedError> {
+    Ok(tensor(tensors, name, Dtype::U8)?.data())
+}
+
+fn floats(tensors: &SafeTensors<'_>, name: &str) -> Result<Vec<f32>, EmbedError> {
+    let data = tensor(tensors, name, Dtype::F32)?.data();
+    let values: Vec<f32> = data.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+    if values.iter().all(|x| x.is_finite()) {
+        Ok(values)
+    } else {
+        Err(damaged(format!("`{name}` is not finite")))
+    }
+}
+
+fn rows(tensors: &SafeTensors<'_>, values: &str, scales: &str, dimension: usize) -> Result<Rows, EmbedError> {
+    let scales = floats(tensors, scales)?;
+    let values: Vec<i8> = tensor(tensors, values, Dtype::I8)?.data().iter().map(|&x| x as i8).collect();
+    if values.len() == scales.len() * dimension {
+        Ok(Rows { values, scales })
+    } else {
+        Err(damaged("rows of another size"))
+    }
+}
+
+fn words_of(bytes: &[u8]) -> Result<Vec<String>, EmbedError> {
+    let text = std::str::from_utf8(bytes).map_err(damaged)?;
+    Ok(if text.is_empty() { Vec::new() } else { text.split('\n').map(str::to_owned).collect() })
+}
+
+fn pairs_of(values: &[f32]) -> Vec<[f32; 2]> {
+    values.as_chunks::<2>().0.to_vec()
+}
+
+fn bytes_of_f32(values: &[f32]) -> Vec<u8> {
+    values.iter().flat_map(|x| x.to_le_bytes()).collect()
+}
+
+fn bytes_of_i8(values: &[i8]) -> Vec<u8> {
+    values.iter().map(|&x| x as u8).collect()
+}
