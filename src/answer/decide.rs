@@ -1,6 +1,7 @@
 //! Last step: the Decision. Rules first; then small talk; then the confidence's band: answer, ask back, hand off.
 
 use super::engine::Considered;
+use super::intent::Suspicion;
 use super::{Ask, Candidate, Context, Decision, Engine, HandOff, Outcome, Trace, smalltalk};
 use crate::answer::confidence::Bands;
 use crate::answer::trace::Band;
@@ -24,6 +25,26 @@ pub(super) fn by_rule(engine: &Engine, ask: &Ask<'_>, rule: &Rule, considered: &
     let trace =
         Trace { rule: Some(rule.id.clone()), band: band("handoff", engine.bands()), ..engine.trace(considered) };
     Outcome { decision: Decision::HandOff(hand_off), trace, context: kept(ask, language) }
+}
+
+/// No rule fired, but the utterance is like the desk's examples of what must reach a person. Priority, queue and wording
+/// are those of the first rule with that reason.
+pub(super) fn by_suspicion(engine: &Engine, ask: &Ask<'_>, suspicion: Suspicion, considered: &Considered) -> Outcome {
+    let snapshot = engine.snapshot();
+    let language = considered.question.language;
+    let reason = suspicion.reason;
+    let decision = match snapshot.rules.iter().find(|rule| rule.reason == reason) {
+        Some(rule) => HandOff {
+            reason,
+            priority: rule.priority,
+            queue: rule.queue.clone(),
+            wording: wording(snapshot, &rule.wording, reason, language),
+        },
+        None => hand_off(snapshot, reason, language),
+    };
+    let rule = Some(format!("examples of {} ({:.0}%)", reason.name(), suspicion.probability * 100.0));
+    let trace = Trace { rule, band: band("handoff", engine.bands()), ..engine.trace(considered) };
+    Outcome { decision: Decision::HandOff(decision), trace, context: kept(ask, language) }
 }
 
 /// No rule fired: the reading with the highest confidence decides.

@@ -9,6 +9,7 @@ use anyhow::Context as _;
 
 use super::confidence::{self, ConfidenceModel, Signals};
 use super::features::FeatureSource;
+use super::intent::{HandOffClassifier, Suspicion};
 use super::rank::{RankModel, Ranked, Ranking, rank};
 use super::retrieve::{Retrieved, System, retrieve};
 use super::smalltalk::{SmallTalkMatch, SmallTalkMatcher, query_vector};
@@ -84,6 +85,7 @@ pub struct Parts {
 pub struct Engine {
     parts: Parts,
     smalltalk: SmallTalkMatcher,
+    intent: Option<HandOffClassifier>,
     /// Topic of each document, numbered by first appearance: an entry and its translation share one.
     topics: Vec<usize>,
     system: System,
@@ -109,6 +111,7 @@ impl Engine {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> Self {
         let smalltalk = SmallTalkMatcher::new(&parts.snapshot, &parts.analyzer, parts.embedder.as_deref());
+        let intent = HandOffClassifier::learn(&parts.snapshot, &parts.analyzer, parts.embedder.as_deref());
         let mut numbers = std::collections::HashMap::new();
         let topics = parts
             .snapshot
@@ -119,7 +122,7 @@ impl Engine {
                 *numbers.entry(entry.topic()).or_insert(next)
             })
             .collect();
-        Self { parts, smalltalk, topics, system: System::Hybrid }
+        Self { parts, smalltalk, intent, topics, system: System::Hybrid }
     }
 
     /// The same engine restricted to some retrievers, for measuring.
@@ -170,9 +173,20 @@ impl Engine {
             let considered = self.consider_alone(ask);
             return decide::by_rule(self, ask, rule, &considered);
         }
+        if let Some(suspicion) = self.suspect(ask.text)
+            && suspicion.fires()
+        {
+            return decide::by_suspicion(self, ask, suspicion, &self.consider_alone(ask));
+        }
         let readings = readings(ask, snapshot, &self.parts.analyzer, &self.parts.index.documents);
         let considered: Vec<Considered> = readings.into_iter().map(|reading| self.consider(reading)).collect();
         decide::by_confidence(self, ask, considered)
+    }
+
+    /// What the classifier learned from the desk's examples says; `None` when the desk has none.
+    pub fn suspect(&self, text: &str) -> Option<Suspicion> {
+        let Parts { analyzer, embedder, .. } = &self.parts;
+        self.intent.as_ref().map(|intent| intent.suspect(text, analyzer, embedder.as_deref()))
     }
 
     fn consider_alone(&self, ask: &Ask<'_>) -> Considered {

@@ -8,6 +8,7 @@ pub mod confidence;
 mod decide;
 mod engine;
 pub mod features;
+pub mod intent;
 pub mod rank;
 pub mod retrieve;
 pub mod smalltalk;

@@ -17,6 +17,20 @@ pub trait Answerer: Send + Sync {
     fn search(&self, query: &str, limit: usize) -> Vec<Candidate>;
 }
 
+impl Answerer for Engine {
+    fn answer(&self, ask: &Ask<'_>) -> Outcome {
+        Engine::answer(self, ask)
+    }
+
+    fn snapshot(&self) -> &Arc<Snapshot> {
+        Engine::snapshot(self)
+    }
+
+    fn search(&self, query: &str, limit: usize) -> Vec<Candidate> {
+        Engine::search(self, query, limit)
+    }
+}
+
 /// The time. A trait, so that tests can set it.
 pub trait Clock: Send + Sync {
     /// UTC milliseconds since 1970.

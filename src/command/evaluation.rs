@@ -24,6 +24,24 @@ pub struct EvalArgs {
 enum EvalCommand {
     /// Score retrieval on a BEIR folder.
     Retrieval(RetrievalArgs),
+    /// Score decisions on labelled cases.
+    Answers(AnswersArgs),
+}
+
+#[derive(Debug, Args)]
+struct AnswersArgs {
+    #[arg(long, default_value = "kb")]
+    kb: PathBuf,
+    #[arg(long, default_value = "eval/cases")]
+    cases: PathBuf,
+    #[arg(long)]
+    split: Option<String>,
+    #[arg(long)]
+    json: bool,
+    #[arg(long)]
+    details: bool,
+    #[arg(long)]
+    models: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -91,7 +109,10 @@ fn language_of(text: &str) -> Language {
 /// # Errors
 /// When a file is missing or malformed.
 pub fn run(args: EvalArgs) -> anyhow::Result<ExitCode> {
-    let EvalCommand::Retrieval(args) = args.command;
+    let args = match args.command {
+        EvalCommand::Retrieval(args) => args,
+        EvalCommand::Answers(args) => return run_answers(args),
+    };
     let dataset = Dataset::read(&args.dataset, &args.split, false)?;
     let workshop = Workshop { adapt: args.adapt, ..Workshop::in_memory(models_folder(args.models.as_deref())) };
     let files = DeskFiles { entries: entries_of(&dataset), ..DeskFiles::default() };
@@ -104,4 +125,34 @@ pub fn run(args: EvalArgs) -> anyhow::Result<ExitCode> {
     let run = run_retrieval(&dataset, &EngineRetriever(engine), &RetrievalOptions::default());
     println!("{}", serde_json::to_string(&run.summary())?);
     Ok(ExitCode::SUCCESS)
+}
+
+fn run_answers(args: AnswersArgs) -> anyhow::Result<ExitCode> {
+    let today = super::today();
+    let files = crate::kb::files::load(&args.kb, today)?;
+    let workshop = Workshop { fitted: Some(args.kb.join("fitted")), ..Workshop::in_memory(models_folder(args.models.as_deref())) };
+    let engine = workshop.engine(files, today)?;
+    let has = |id: &str| engine.snapshot().entry(id).is_some();
+    let mut cases = crate::eval::cases::Cases::read(&args.cases, &has, false)?;
+    if let Some(split) = &args.split {
+        cases.keep_split(split);
+    }
+    let run = crate::eval::answers::run_answers(&cases, &engine, &Default::default());
+    println!("{}", serde_json::to_string_pretty(&run.summary())?);
+    if args.details {
+        for r in run.results_json() {
+            println!("{r}");
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+impl crate::eval::answers::Answerer for Engine {
+    fn answer(&self, ask: &crate::answer::Ask<'_>) -> crate::answer::Outcome {
+        Engine::answer(self, ask)
+    }
+
+    fn has_entry(&self, id: &str) -> bool {
+        self.snapshot().entry(id).is_some()
+    }
 }

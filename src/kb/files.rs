@@ -15,7 +15,7 @@ pub use entry_file::{parse_entry, write_entry};
 
 use super::rules::{Rule, RuleSet};
 use super::snapshot::DeskFiles;
-use super::{Entry, SmallTalk, Wording};
+use super::{Entry, HandOffExample, HandOffReason, SmallTalk, Wording};
 use crate::text::Vocabulary;
 
 /// A mistake in a file.
@@ -88,6 +88,7 @@ pub fn read(folder: &Path, today: Date) -> (DeskFiles, Vec<Problem>) {
     let terms =
         read_toml(folder, "dictionary.csv", &mut problems, lists::parse_dictionary).unwrap_or_default();
     let sources = read_entries(folder, &mut problems);
+    let examples = read_examples(folder, &mut problems);
 
     check::desk(&desk, &mut problems);
     check::entries(&sources, today, &mut problems);
@@ -99,7 +100,7 @@ pub fn read(folder: &Path, today: Date) -> (DeskFiles, Vec<Problem>) {
     problems.sort();
     let entries = sources.into_iter().map(|source| source.entry).collect();
     let vocabulary = Vocabulary { synonyms, terms };
-    (DeskFiles { desk, entries, vocabulary, rules, wording, smalltalk }, problems)
+    (DeskFiles { desk, entries, vocabulary, rules, wording, smalltalk, examples }, problems)
 }
 
 /// Reads a desk's folder that must be free of mistakes.
@@ -153,6 +154,28 @@ fn read_entries(folder: &Path, problems: &mut Vec<Problem>) -> Vec<EntrySource> 
         }
     }
     sources
+}
+
+/// `examples/<reason>.txt`, one utterance per line; `none*.txt` holds look-alikes. The folder may be absent.
+fn read_examples(folder: &Path, problems: &mut Vec<Problem>) -> Vec<HandOffExample> {
+    let mut names: Vec<_> = match fs::read_dir(folder.join("examples")) {
+        Ok(listing) => listing.flatten().map(|item| PathBuf::from("examples").join(item.file_name())).collect(),
+        Err(_) => return Vec::new(),
+    };
+    names.sort();
+    let mut examples = Vec::new();
+    for file in names {
+        let stem = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        let reason = HandOffReason::from_name(&stem).filter(|reason| reason.is_must());
+        if reason.is_none() && !stem.starts_with("none") {
+            problems.push(Problem::new(&file, 0, "must be named after a must-hand-off reason, or none….txt"));
+            continue;
+        }
+        let Some(text) = read_utf8(folder, &file, problems) else { continue };
+        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        examples.extend(lines.map(|line| HandOffExample { reason, text: line.to_owned() }));
+    }
+    examples
 }
 
 fn collect_markdown(folder: &Path, relative: &Path, files: &mut Vec<PathBuf>, problems: &mut Vec<Problem>) {

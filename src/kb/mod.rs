@@ -188,6 +188,15 @@ pub struct SmallTalk {
     pub reply: Localized,
 }
 
+/// An utterance that shows the desk's classifier what must reach a person, and what need not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HandOffExample {
+    /// The must-hand-off reason; `None` for a look-alike that is an ordinary question.
+    pub reason: Option<HandOffReason>,
+    /// What a customer may write.
+    pub text: String,
+}
+
 /// One day of opening hours, minutes after local midnight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpeningHours {

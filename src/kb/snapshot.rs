@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 
-use super::{Desk, Entry, Language, RuleSet, SmallTalk, Wording};
+use super::{Desk, Entry, HandOffExample, Language, RuleSet, SmallTalk, Wording};
 use crate::text::Vocabulary;
 
 /// What customers are served from. Build one with [`Snapshot::of`]; it never changes afterwards.
@@ -23,6 +23,8 @@ pub struct Snapshot {
     pub wording: Wording,
     /// Small talk.
     pub smalltalk: Vec<SmallTalk>,
+    /// Examples of what must reach a person.
+    pub examples: Vec<HandOffExample>,
     by_id: HashMap<String, usize>,
     hash: String,
 }
@@ -42,18 +44,20 @@ pub struct DeskFiles {
     pub wording: Wording,
     /// Small talk.
     pub smalltalk: Vec<SmallTalk>,
+    /// Examples of what must reach a person.
+    pub examples: Vec<HandOffExample>,
 }
 
 impl Snapshot {
     /// The snapshot served on `today`: published entries within their validity.
     pub fn of(files: DeskFiles, today: Date) -> Self {
-        let DeskFiles { desk, mut entries, vocabulary, rules, wording, smalltalk } = files;
+        let DeskFiles { desk, mut entries, vocabulary, rules, wording, smalltalk, examples } = files;
         entries.retain(|entry| entry.is_served_on(today));
         entries.sort_by(|a, b| a.id.cmp(&b.id));
         entries.dedup_by(|a, b| a.id == b.id);
         let by_id = entries.iter().enumerate().map(|(i, entry)| (entry.id.clone(), i)).collect();
         let mut snapshot =
-            Self { desk, entries, vocabulary, rules, wording, smalltalk, by_id, hash: String::new() };
+            Self { desk, entries, vocabulary, rules, wording, smalltalk, examples, by_id, hash: String::new() };
         snapshot.hash = snapshot.content_hash();
         snapshot
     }

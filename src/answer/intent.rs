@@ -1,0 +1,210 @@
+//! Must-hand-off questions that no rule's pattern catches: a small classifier learned from the desk's own example
+//! utterances (`kb/examples/`). Rules stay first; this is the net below them.
+//!
+//! Multinomial logistic regression (softmax) over hashed lemma and character n-grams plus the utterance's vector, trained
+//! by plain gradient steps in a fixed order when the engine is built: the same desk gives the same classifier.
+
+use crate::embed::{Embedder, Role, Text};
+use crate::kb::rules::normalize_for_rules;
+use crate::kb::{HandOffReason, Snapshot};
+use crate::text::Analyzer;
+
+/// Classes: "none" first, then the reasons.
+const REASONS: [HandOffReason; 6] = [
+    HandOffReason::Security,
+    HandOffReason::Complaint,
+    HandOffReason::Advice,
+    HandOffReason::Account,
+    HandOffReason::Person,
+    HandOffReason::Secret,
+];
+const CLASSES: usize = REASONS.len() + 1;
+/// Hashed features.
+const BUCKETS: usize = 1 << 15;
+/// Entry questions and phrasings taken as "none" examples.
+const ORDINARY: usize = 3_000;
+const EPOCHS: usize = 24;
+const RATE: f32 = 0.6;
+const DECAY: f32 = 1e-5;
+/// Factor on the vector part against the n-gram part.
+const VECTOR_SHARE: f32 = 1.2;
+/// From this probability of all must-hand-off reasons together the utterance goes to a person.
+const FIRES_FROM: f32 = 0.5;
+
+/// The learned net below the rules.
+pub struct HandOffClassifier {
+    /// Class-minor weights of the hashed features.
+    sparse: Vec<[f32; CLASSES]>,
+    /// Weights of the vector.
+    dense: Vec<[f32; CLASSES]>,
+    bias: [f32; CLASSES],
+}
+
+/// What the classifier says of an utterance.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Suspicion {
+    /// The likeliest must-hand-off reason.
+    pub reason: HandOffReason,
+    /// Probability that the utterance must reach a person, for whatever reason.
+    pub probability: f32,
+}
+
+impl Suspicion {
+    /// Whether that is enough to hand off.
+    pub fn fires(&self) -> bool {
+        self.probability >= FIRES_FROM
+    }
+}
+
+struct Utterance {
+    features: Vec<u32>,
+    vector: Vec<f32>,
+}
+
+impl HandOffClassifier {
+    /// Learns from the snapshot's examples; `None` when it has none.
+    pub fn learn(snapshot: &Snapshot, analyzer: &Analyzer, embedder: Option<&dyn Embedder>) -> Option<Self> {
+        use rayon::prelude::*;
+        if snapshot.examples.is_empty() {
+            return None;
+        }
+        let examples = snapshot.examples.iter().map(|example| (example.text.as_str(), class(example.reason)));
+        let phrasings = snapshot
+            .entries
+            .iter()
+            .flat_map(|entry| std::iter::once(&entry.question).chain(&entry.phrasings))
+            .chain(snapshot.smalltalk.iter().flat_map(|talk| &talk.phrasings));
+        let ordinary: Vec<(&str, usize)> = phrasings.map(|text| (text.as_str(), 0)).collect();
+        let step = ordinary.len().div_ceil(ORDINARY).max(1);
+        let texts: Vec<(&str, usize)> = examples.chain(ordinary.into_iter().step_by(step)).collect();
+        let utterances: Vec<(Utterance, usize)> = texts
+            .par_iter()
+            .map(|(text, class)| (Utterance::of(text, analyzer, embedder), *class))
+            .collect();
+        let width = utterances.first().map_or(0, |(utterance, _)| utterance.vector.len());
+        let mut classifier = Self {
+            sparse: vec![[0.0; CLASSES]; BUCKETS],
+            dense: vec![[0.0; CLASSES]; width],
+            bias: [0.0; CLASSES],
+        };
+        for epoch in 0..EPOCHS {
+            let rate = RATE * (1.0 - epoch as f32 / EPOCHS as f32);
+            // A stride coprime to the length visits every example once, far neighbours in turn.
+            let stride = coprime_stride(utterances.len(), 7919 + epoch);
+            for i in 0..utterances.len() {
+                let (utterance, class) = &utterances[i * stride % utterances.len()];
+                classifier.step(utterance, *class, rate);
+            }
+        }
+        Some(classifier)
+    }
+
+    /// How likely `text` must reach a person.
+    pub fn suspect(&self, text: &str, analyzer: &Analyzer, embedder: Option<&dyn Embedder>) -> Suspicion {
+        let p = self.probabilities(&Utterance::of(text, analyzer, embedder));
+        let best = (1..CLASSES).max_by(|a, b| p[*a].total_cmp(&p[*b])).unwrap_or(1);
+        Suspicion { reason: REASONS[best - 1], probability: 1.0 - p[0] }
+    }
+
+    fn probabilities(&self, utterance: &Utterance) -> [f32; CLASSES] {
+        let mut scores = self.bias;
+        let scale = utterance.scale();
+        for feature in &utterance.features {
+            scores.iter_mut().zip(&self.sparse[*feature as usize]).for_each(|(s, w)| *s += w * scale);
+        }
+        for (x, weights) in utterance.vector.iter().zip(&self.dense) {
+            scores.iter_mut().zip(weights).for_each(|(s, w)| *s += w * x * VECTOR_SHARE);
+        }
+        let top = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let mut sum = 0.0;
+        for score in &mut scores {
+            *score = (*score - top).exp();
+            sum += *score;
+        }
+        scores.map(|score| score / sum)
+    }
+
+    fn step(&mut self, utterance: &Utterance, class: usize, rate: f32) {
+        let p = self.probabilities(utterance);
+        let mut slope = p;
+        slope[class] -= 1.0;
+        let scale = utterance.scale();
+        for feature in &utterance.features {
+            let weights = &mut self.sparse[*feature as usize];
+            for (w, g) in weights.iter_mut().zip(&slope) {
+                *w -= rate * (g * scale + DECAY * *w);
+            }
+        }
+        for (x, weights) in utterance.vector.iter().zip(&mut self.dense) {
+            for (w, g) in weights.iter_mut().zip(&slope) {
+                *w -= rate * g * x * VECTOR_SHARE;
+            }
+        }
+        self.bias.iter_mut().zip(&slope).for_each(|(b, g)| *b -= rate * 0.1 * g);
+    }
+}
+
+impl Utterance {
+    fn of(text: &str, analyzer: &Analyzer, embedder: Option<&dyn Embedder>) -> Self {
+        let analysis = analyzer.analyze(text);
+        let terms: Vec<String> = analysis.terms().map(str::to_owned).collect();
+        // All tokens, function words too: 「された」 and 「できますか」 tell a victim from a curious customer.
+        let all: Vec<&str> = analysis.tokens.iter().map(|token| token.term.as_str()).collect();
+        let mut features = Vec::new();
+        for n in 1..=3 {
+            for window in all.windows(n) {
+                features.push(bucket(b'w', &window.join(" ")));
+            }
+        }
+        let bare: Vec<char> = normalize_for_rules(text).chars().take(400).collect();
+        for n in 2..=4 {
+            for window in bare.windows(n) {
+                features.push(bucket(b'c', &window.iter().collect::<String>()));
+            }
+        }
+        features.push(bucket(b'l', if bare.len() > 60 { "long" } else { "short" }));
+        features.extend(secret_shapes(text).map(|shape| bucket(b's', shape)));
+        features.sort_unstable();
+        features.dedup();
+        let vector = embedder.map_or_else(Vec::new, |e| e.embed(&Text { raw: text, terms: &terms }, Role::Query));
+        Self { features, vector }
+    }
+
+    /// Long utterances have more features; each then counts less.
+    fn scale(&self) -> f32 {
+        4.0 / (self.features.len().max(1) as f32).sqrt()
+    }
+}
+
+/// Shapes that no word list knows: long runs of hexadecimal digits, many short English words in a row.
+fn secret_shapes(text: &str) -> impl Iterator<Item = &'static str> {
+    let hex = text.split(|c: char| !c.is_ascii_alphanumeric()).any(|run| {
+        run.len() >= 24 && run.chars().any(|c| c.is_ascii_digit()) && run.chars().any(|c| c.is_ascii_alphabetic())
+    });
+    let words = text.split_whitespace();
+    let mut run = 0_usize;
+    let mut longest = 0_usize;
+    for word in words {
+        let plain = (3..=8).contains(&word.len()) && word.chars().all(|c| c.is_ascii_lowercase());
+        run = if plain { run + 1 } else { 0 };
+        longest = longest.max(run);
+    }
+    [("long-key", hex), ("word-list", longest >= 9)].into_iter().filter(|(_, is)| *is).map(|(shape, _)| shape)
+}
+
+fn class(reason: Option<HandOffReason>) -> usize {
+    reason.and_then(|reason| REASONS.iter().position(|r| *r == reason)).map_or(0, |i| i + 1)
+}
+
+fn bucket(kind: u8, text: &str) -> u32 {
+    let seed = (0x811c_9dc5_u32 ^ u32::from(kind)).wrapping_mul(0x0100_0193);
+    let hash = text.bytes().fold(seed, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    (hash ^ (hash >> 15)) % BUCKETS as u32
+}
+
+fn coprime_stride(length: usize, from: usize) -> usize {
+    fn gcd(a: usize, b: usize) -> usize {
+        if b == 0 { a } else { gcd(b, a % b) }
+    }
+    (from..).find(|stride| gcd(*stride, length.max(1)) == 1).unwrap_or(1)
+}
