@@ -43,6 +43,12 @@ impl Workshop {
         Self { index: Some(folder.into()), ..self }
     }
 
+    /// The same with the desk's own confidence in `folder`, where it has one.
+    #[must_use]
+    pub fn with_fitted(self, folder: impl Into<PathBuf>) -> Self {
+        Self { fitted: Some(folder.into()), ..self }
+    }
+
     /// Builds the Engine that serves `files` on `today`.
     ///
     /// # Errors

@@ -47,16 +47,3 @@ impl Clock for SystemClock {
     }
 }
 
-impl Answerer for Engine {
-    fn answer(&self, ask: &Ask<'_>) -> Outcome {
-        Engine::answer(self, ask)
-    }
-
-    fn snapshot(&self) -> &Arc<Snapshot> {
-        Engine::snapshot(self)
-    }
-
-    fn search(&self, query: &str, limit: usize) -> Vec<Candidate> {
-        Engine::search(self, query, limit)
-    }
-}
