@@ -1,11 +1,11 @@
-//! `madoguchi dict`: builds the dictionaries the Analyzer reads.
+//! `madoguchi dict`: builds and checks the dictionaries the Analyzer reads.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::text::{DictionaryKind, DictionaryOptions, build_dictionary};
+use crate::text::{DictionaryKind, DictionaryOptions, build_dictionary, check_dictionary};
 
 /// Arguments of `madoguchi dict`.
 #[derive(Debug, Args)]
@@ -18,6 +18,18 @@ pub struct DictArgs {
 enum DictCommand {
     /// Build from MeCab's files into models/dict.
     Build(BuildArgs),
+    /// Check that a built dictionary can be used.
+    Check(CheckArgs),
+}
+
+#[derive(Debug, Args)]
+struct CheckArgs {
+    /// Which dictionary.
+    #[arg(long, value_enum, default_value_t = Kind::All)]
+    kind: Kind,
+    /// Folder it was written to.
+    #[arg(long, default_value = "models/dict")]
+    out: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -40,19 +52,40 @@ enum Kind {
     All,
 }
 
-/// Builds what was asked for.
+impl Kind {
+    /// Empty for all, as [`DictionaryOptions`] has it.
+    fn kinds(self) -> Vec<DictionaryKind> {
+        match self {
+            Self::Unidic => vec![DictionaryKind::Unidic],
+            Self::Ipadic => vec![DictionaryKind::Ipadic],
+            Self::All => Vec::new(),
+        }
+    }
+}
+
+/// Builds or checks what was asked for.
 ///
 /// # Errors
-/// When a source is missing or malformed, or the folder cannot be written.
+/// When a source is missing or malformed, the folder cannot be written, or a built dictionary cannot be used.
 pub fn run(args: DictArgs) -> anyhow::Result<ExitCode> {
-    let DictCommand::Build(args) = args.command;
-    let kinds = match args.kind {
-        Kind::Unidic => vec![DictionaryKind::Unidic],
-        Kind::Ipadic => vec![DictionaryKind::Ipadic],
-        Kind::All => Vec::new(),
-    };
-    for info in build_dictionary(&DictionaryOptions { kinds, source: args.source, out: args.out.clone() })? {
-        println!("{} built into {}", info.name, args.out.join(info.kind.folder()).display());
+    match args.command {
+        DictCommand::Build(args) => {
+            let options =
+                DictionaryOptions { kinds: args.kind.kinds(), source: args.source, out: args.out.clone() };
+            for info in build_dictionary(&options)? {
+                println!("{} built into {}", info.name, args.out.join(info.kind.folder()).display());
+            }
+        }
+        DictCommand::Check(args) => {
+            let mut kinds = args.kind.kinds();
+            if kinds.is_empty() {
+                kinds = vec![DictionaryKind::Unidic, DictionaryKind::Ipadic];
+            }
+            for kind in kinds {
+                let folder = args.out.join(kind.folder());
+                println!("{}: {}", folder.display(), check_dictionary(&folder)?.name);
+            }
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -115,24 +115,40 @@ impl Analyzer {
         self.fingerprint.clone()
     }
 
-    /// Takes in the desk's terms. Their parts are analysed by the plain dictionary, before the terms are known.
+    /// Takes in the desk's terms, then analyses their parts: a part that is itself a term of the desk counts as such,
+    /// and brings its own parts along.
     fn add_terms(&mut self, terms: &[UserTerm]) -> Result<(), TextError> {
         let mut desk = DeskTerms::default();
-        for term in terms {
-            let surface = normalize(&term.surface);
-            if surface.is_empty() || desk.by_surface.contains_key(&surface) {
-                continue;
-            }
+        // Shorter terms first, so that the parts of a part are known when it is needed.
+        let mut ordered: Vec<(String, &UserTerm)> = terms
+            .iter()
+            .map(|term| (normalize(&term.surface), term))
+            .filter(|(surface, _)| !surface.is_empty())
+            .collect();
+        ordered.sort_by_key(|(surface, _)| surface.len());
+        for (surface, term) in &ordered {
+            desk.add(surface, term);
+        }
+        self.segmenter = self.segmenter_with(&desk)?;
+        self.terms = desk;
+        for (surface, term) in &ordered {
             let mut parts: Vec<String> = Vec::new();
-            for part in &term.parts {
-                for found in self.scan(&normalize(part), |items| own_terms(items)) {
-                    if found != surface && !parts.contains(&found) {
-                        parts.push(found);
-                    }
+            for found in term.parts.iter().flat_map(|part| self.terms(part)) {
+                if found != *surface && !parts.contains(&found) {
+                    parts.push(found);
                 }
             }
-            desk.add(surface, term, parts);
+            if let Some(&index) = self.terms.by_surface.get(surface)
+                && self.terms.list[index].parts.is_empty()
+            {
+                self.terms.list[index].parts = parts;
+            }
         }
+        Ok(())
+    }
+
+    /// The dictionary with the desk's terms, each at a cost that makes it one segment.
+    fn segmenter_with(&self, desk: &DeskTerms) -> Result<Segmenter, TextError> {
         let mut words: Vec<UserWord> = desk
             .list
             .iter()
@@ -140,7 +156,7 @@ impl Analyzer {
             .map(|term| UserWord { surface: term.surface.clone(), cost: TERM_COST })
             .collect();
         let with = |words: &[UserWord]| self.segmenter.with_words(words).map_err(TextError::Terms);
-        let mut segmenter = with(&words)?;
+        let segmenter = with(&words)?;
         let mut lost = false;
         for word in &mut words {
             let whole = segmenter
@@ -150,12 +166,7 @@ impl Analyzer {
                 lost = true;
             }
         }
-        if lost {
-            segmenter = with(&words)?;
-        }
-        self.segmenter = segmenter;
-        self.terms = desk;
-        Ok(())
+        if lost { with(&words) } else { Ok(segmenter) }
     }
 
     fn expand(&self, items: &[Item<'_>]) -> Vec<super::Expansion> {
@@ -221,21 +232,23 @@ struct LatinSpan {
 }
 
 impl DeskTerms {
-    fn add(&mut self, surface: String, term: &UserTerm, parts: Vec<String>) {
-        let words = latin::words(&surface);
+    /// Adds a term with its normalised surface; the first of equal surfaces stays.
+    fn add(&mut self, surface: &str, term: &UserTerm) {
+        if self.by_surface.contains_key(surface) {
+            return;
+        }
+        let words = latin::words(surface);
         let latin = surface.is_ascii() && !words.is_empty();
         let index = self.list.len();
         if latin {
             let first = surface[words[0].start..words[0].end].to_owned();
-            let starts = self.by_latin_word.entry(first).or_default();
-            starts.push(index);
+            // Terms come shortest first and the longest is tried first.
+            self.by_latin_word.entry(first).or_default().insert(0, index);
         }
-        self.by_surface.insert(surface.clone(), index);
+        self.by_surface.insert(surface.to_owned(), index);
         let pos = if term.pos.is_empty() { "名詞-固有名詞".to_owned() } else { term.pos.clone() };
-        self.list.push(DeskTerm { surface, pos, reading: term.reading.clone(), parts, latin });
-        if let Some(starts) = self.by_latin_word.values_mut().find(|starts| starts.last() == Some(&index)) {
-            starts.sort_by_key(|&term| std::cmp::Reverse(self.list[term].surface.len()));
-        }
+        let (surface, reading) = (surface.to_owned(), term.reading.clone());
+        self.list.push(DeskTerm { surface, pos, reading, parts: Vec::new(), latin });
     }
 
     /// Joins Latin words that form a desk term; a plural counts as its singular (`nfts`).
@@ -447,11 +460,16 @@ fn language(normalized: &str) -> Language {
     if !normalized.chars().any(char::is_alphabetic) {
         return Language::Other;
     }
-    // A detector knows little of a few words; plain ASCII letters are English unless it is sure of something else.
+    // A detector is unsure of a few words, so English function words and short ASCII text speak for English first.
+    let english = || {
+        let words = latin::words(normalized);
+        words.len() < 4
+            || words.iter().any(|word| latin::is_english_marker(&normalized[word.start..word.end]))
+    };
     match whatlang::detect(normalized) {
         Some(found) if found.lang() == whatlang::Lang::Eng => Language::En,
         Some(found) if found.is_reliable() => Language::Other,
-        _ if normalized.chars().filter(|c| c.is_alphabetic()).all(|c| c.is_ascii()) => Language::En,
+        _ if normalized.is_ascii() && english() => Language::En,
         _ => Language::Other,
     }
 }

@@ -53,7 +53,7 @@ pub struct DictionaryInfo {
 /// What `madoguchi dict build` was asked to do.
 #[derive(Debug, Clone)]
 pub struct DictionaryOptions {
-    /// Which to build; empty means both.
+    /// Which to build; empty means every one whose source is at hand.
     pub kinds: Vec<DictionaryKind>,
     /// Folder with the source, searched three levels deep; the usual places when absent.
     pub source: Option<PathBuf>,
@@ -82,9 +82,26 @@ struct NotedFile {
 /// # Errors
 /// [`TextError::Source`] when no usable source is found, [`TextError::Io`] when writing fails.
 pub fn build_dictionary(options: &DictionaryOptions) -> Result<Vec<DictionaryInfo>, TextError> {
-    let both = [DictionaryKind::Unidic, DictionaryKind::Ipadic];
-    let kinds = if options.kinds.is_empty() { &both[..] } else { &options.kinds };
-    kinds.iter().map(|kind| build_one(*kind, options)).collect()
+    if !options.kinds.is_empty() {
+        return options.kinds.iter().map(|kind| build_one(*kind, options)).collect();
+    }
+    let at_hand = |kind: &DictionaryKind| source::find(*kind, options.source.as_deref()).is_ok();
+    let kinds: Vec<_> =
+        [DictionaryKind::Unidic, DictionaryKind::Ipadic].into_iter().filter(at_hand).collect();
+    match kinds.as_slice() {
+        [] => build_one(DictionaryKind::Unidic, options).map(|info| vec![info]),
+        kinds => kinds.iter().map(|kind| build_one(*kind, options)).collect(),
+    }
+}
+
+/// Checks that the built dictionary in the folder `path` can be used, and names it.
+///
+/// # Errors
+/// [`TextError::Missing`], [`TextError::Damaged`] or [`TextError::Outdated`].
+pub fn check_dictionary(path: &Path) -> Result<DictionaryInfo, TextError> {
+    let info = read_info(path)?;
+    segment::Segmenter::open(path).map_err(|reason| TextError::Damaged { path: path.to_owned(), reason })?;
+    Ok(info)
 }
 
 fn build_one(kind: DictionaryKind, options: &DictionaryOptions) -> Result<DictionaryInfo, TextError> {

@@ -64,6 +64,26 @@ pub(super) fn is_stop_word(word: &str) -> bool {
     STOP.binary_search(&word).is_ok()
 }
 
+/// Words that only English sentences have.
+pub(super) fn is_english_marker(word: &str) -> bool {
+    matches!(
+        word,
+        "how"
+            | "what"
+            | "when"
+            | "where"
+            | "why"
+            | "who"
+            | "is"
+            | "my"
+            | "of"
+            | "to"
+            | "i'm"
+            | "can't"
+            | "don't"
+    ) || (word.len() > 2 && is_stop_word(word))
+}
+
 /// A run that starts with a digit: a number, a number with a unit, or a name such as `2fa`. Returns where it ends.
 fn number_or_mixed(text: &str, start: usize, out: &mut Vec<LatinWord>) -> usize {
     let run = latin_end(text, start);

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 pub use analyzer::{ANALYZER_VERSION, Analyzer};
-pub use dictionary::{DictionaryInfo, DictionaryKind, DictionaryOptions, build_dictionary};
+pub use dictionary::{DictionaryInfo, DictionaryKind, DictionaryOptions, build_dictionary, check_dictionary};
 pub use grams::grams;
 pub use normalize::normalize;
 pub use synonyms::Expansion;

@@ -1,1 +1,17 @@
+//! Integration tests: one binary, one module per feature that a user would name.
 
+mod text;
+
+use std::path::{Path, PathBuf};
+
+/// The best built dictionary, which scripts/setup.sh provides.
+pub fn dictionary() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/dict");
+    ["unidic", "ipadic"]
+        .map(|kind| root.join(kind))
+        .into_iter()
+        .find(|folder| folder.is_dir())
+        .unwrap_or_else(|| {
+            panic!("no dictionary in {}: run scripts/setup.sh or `madoguchi dict build`", root.display())
+        })
+}
