@@ -56,11 +56,7 @@ impl Analyzer {
         };
         analyzer.add_terms(&vocabulary.terms)?;
         let groups = vocabulary.synonyms.iter().map(|group| {
-            group
-                .members
-                .iter()
-                .map(|member| analyzer.scan(&normalize(member), |items| own_terms(items)))
-                .collect()
+            group.members.iter().map(|member| analyzer.scan(&normalize(member), own_terms)).collect()
         });
         analyzer.synonyms = SynonymTable::new(groups.collect::<Vec<_>>());
         Ok(analyzer)

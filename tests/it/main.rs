@@ -1,5 +1,7 @@
 //! Integration tests: one binary, one module per feature that a user would name.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
+
 mod text;
 
 use std::path::{Path, PathBuf};
