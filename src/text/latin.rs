@@ -86,22 +86,17 @@ pub(super) fn is_english_marker(word: &str) -> bool {
 
 /// A run that starts with a digit: a number, a number with a unit, or a name such as `2fa`. Returns where it ends.
 fn number_or_mixed(text: &str, start: usize, out: &mut Vec<LatinWord>) -> usize {
-    let run = latin_end(text, start);
     let digits = digits_end(text, start);
-    if digits == run {
-        let end = number_end(text, start, digits);
-        out.push(LatinWord { start, end, number: true });
-        return end;
-    }
-    let letters = &text[digits..run];
-    let amount =
-        letters.chars().all(char::is_alphabetic) && (letters.chars().count() > 2 || is_unit(letters));
-    if amount && !text[start..].starts_with("0x") {
-        out.push(LatinWord { start, end: digits, number: true });
-        return digits;
-    }
-    out.push(LatinWord { start, end: run, number: false });
-    run
+    let number = number_end(text, start, digits);
+    let run = latin_end(text, number);
+    let letters = &text[number..run];
+    let amount = letters.chars().all(char::is_alphabetic)
+        && (letters.is_empty() || letters.chars().count() > 2 || is_unit(letters));
+    let address = text[start..].starts_with("0x") && letters.len() > 2;
+    let number_ends = number > digits || (amount && !address);
+    let end = if number_ends { number } else { run };
+    out.push(LatinWord { start, end, number: number_ends });
+    end
 }
 
 /// Extends a run of digits over groups of thousands and one decimal part.
@@ -109,17 +104,14 @@ fn number_end(text: &str, start: usize, digits: usize) -> usize {
     let bytes = text.as_bytes();
     let mut end = digits;
     if end - start <= 3 {
-        while bytes.get(end) == Some(&b',')
-            && digits_end(text, end + 1) == end + 4
-            && latin_end(text, end + 1) == end + 4
-        {
+        while bytes.get(end) == Some(&b',') && digits_end(text, end + 1) == end + 4 {
             end += 4;
         }
     }
     if bytes.get(end) == Some(&b'.') {
         let fraction = digits_end(text, end + 1);
         // A second point means a version or a date, which stay cut.
-        if fraction > end + 1 && latin_end(text, end + 1) == fraction && bytes.get(fraction) != Some(&b'.') {
+        if fraction > end + 1 && bytes.get(fraction) != Some(&b'.') {
             end = fraction;
         }
     }
@@ -254,6 +246,7 @@ mod tests {
         check("出金", &[]);
         check("btcを出金", &["btc"]);
         check("1,000円と1.5btc", &["1,000", "1.5", "btc"]);
+        check("1,000btc 1.5k", &["1,000", "btc", "1.5", "k"]);
         check("10btc 100usdt 5kg", &["10", "btc", "100", "usdt", "5", "kg"]);
         check("2fa web3 erc20 5g", &["2fa", "web3", "erc20", "5g"]);
         check("0x1f98abc bc1qxy2k", &["0x1f98abc", "bc1qxy2k"]);
