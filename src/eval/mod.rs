@@ -7,10 +7,12 @@
 pub mod answers;
 pub mod broken;
 pub mod cases;
+pub mod compare;
 pub mod dataset;
 #[cfg(test)]
 mod fake;
 pub mod figures;
+pub mod gate;
 pub mod metrics;
 pub mod progress;
 pub mod retrieval;
