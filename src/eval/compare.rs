@@ -92,6 +92,18 @@ impl Difference {
     pub fn worsening(&self) -> f64 {
         worsening(&self.name, self.a, self.b)
     }
+
+    /// The difference as a JSON object, without its name.
+    pub fn to_json(&self) -> Value {
+        json!({
+            "a": rounded(Some(self.a)),
+            "b": rounded(Some(self.b)),
+            "difference": rounded(Some(self.b - self.a)),
+            "interval": interval_json(self.interval),
+            "p": rounded(Some(self.p)),
+            "better": if is_lower_better(&self.name) { "lower" } else { "higher" },
+        })
+    }
 }
 
 /// A part of the items in both runs.
@@ -148,6 +160,13 @@ pub fn compare(a: &ScoredRun, b: &ScoredRun, options: &CompareOptions) -> anyhow
         only_b: b.table.len() - pairs.len(),
         same_data: a.summary.get("data") == b.summary.get("data"),
     })
+}
+
+/// The figures called `names` that two tables over the same items both define, with their differences.
+pub fn differences(a: &Table, b: &Table, names: &[&str], options: &CompareOptions) -> Vec<Difference> {
+    let mut both = Both::new(a, b);
+    both.names.retain(|name| names.contains(&name.as_str()));
+    both.differences(options)
 }
 
 /// What of an item counts as its outcome: Decision, entry, reason and verdict of a case, the top document of a query.
@@ -304,17 +323,7 @@ impl Comparison {
 
     /// The comparison as one JSON object.
     pub fn to_json(&self, a: &ScoredRun, b: &ScoredRun) -> Value {
-        let difference = |difference: &Difference| {
-            let object = json!({
-                "a": rounded(Some(difference.a)),
-                "b": rounded(Some(difference.b)),
-                "difference": rounded(Some(difference.b - difference.a)),
-                "interval": interval_json(difference.interval),
-                "p": rounded(Some(difference.p)),
-                "better": if is_lower_better(&difference.name) { "lower" } else { "higher" },
-            });
-            (difference.name.clone(), object)
-        };
+        let difference = |difference: &Difference| (difference.name.clone(), difference.to_json());
         let part = |part: &Part| {
             let figures = part
                 .figures
