@@ -11,7 +11,7 @@ use super::trees::Forest;
 use super::understand::Question;
 
 /// Number of signals.
-pub const COUNT: usize = 24;
+pub const COUNT: usize = 25;
 
 /// Names of the signals, in order.
 pub const NAMES: [&str; COUNT] = [
@@ -39,6 +39,7 @@ pub const NAMES: [&str; COUNT] = [
     "smalltalk_likeness",
     "smalltalk_cosine",
     "mean_cosine",        // mean phrasing cosine of the ten best: a question close to all is close to none
+    "readings",           // reading grams of the best candidate
 ];
 
 /// Signals of one question, in the order of [`NAMES`].
@@ -97,6 +98,7 @@ pub fn signals(
         smalltalk.likeness,
         smalltalk.cosine,
         mean,
+        f[at::READINGS],
     ]
 }
 

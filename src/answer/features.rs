@@ -9,7 +9,7 @@ use crate::index::documents::{Document, Documents, TermId};
 use crate::index::vector::Query;
 
 /// Number of features.
-pub const COUNT: usize = 22;
+pub const COUNT: usize = 23;
 
 /// Names, in order; the model file names them too and a mismatch is refused.
 pub const NAMES: [&str; COUNT] = [
@@ -35,6 +35,7 @@ pub const NAMES: [&str; COUNT] = [
     "asked_terms",        // ln(1 + distinct terms of the question)
     "answer_length",      // ln(1 + terms of the answer)
     "same_language",      // entry and question in one language
+    "readings",           // Dice coefficient of reading grams with the best question or phrasing
 ];
 
 /// Positions in [`NAMES`] that other steps read by name.
@@ -53,6 +54,7 @@ pub mod at {
     pub const COSINE_PHRASING: usize = 16;
     pub const COSINE_ANSWER: usize = 17;
     pub const COSINE_PASSAGE: usize = 18;
+    pub const READINGS: usize = 22;
 }
 
 /// One candidate's features, in the order of [`NAMES`].
@@ -129,6 +131,7 @@ impl<'a> FeatureSource<'a> {
             (1.0 + self.question.asked.len() as f32).ln(),
             (1.0 + document.answer.len() as f32).ln(),
             f32::from(document.english == (self.question.language == crate::kb::Language::En)),
+            document.readings.iter().map(|grams| dice(grams, &self.question.reading_hashes)).fold(0.0, f32::max),
         ]
     }
 

@@ -15,6 +15,8 @@ pub const POOL: usize = 60;
 const SYNONYM_WEIGHT: f32 = 0.5;
 /// Weight of character grams against words: they are a safety net, measured on localgov-dev.
 const GRAM_WEIGHT: f32 = 0.15;
+/// Weight of reading grams.
+const READING_WEIGHT: f32 = 0.05;
 /// Weight of a word found in the question again.
 const QUESTION_WEIGHT: f32 = 0.15;
 /// Weight of a word found in a phrasing again.
@@ -136,6 +138,9 @@ fn lexical_query(question: &Question, index: &Index) -> Vec<QueryTerm> {
     }
     for gram in &question.grams {
         add(LexicalField::Grams, gram, GRAM_WEIGHT);
+    }
+    for gram in &question.readings {
+        add(LexicalField::Readings, gram, READING_WEIGHT);
     }
     let mut query: Vec<QueryTerm> =
         terms.into_iter().map(|((field, term), weight)| QueryTerm { field, term, weight }).collect();

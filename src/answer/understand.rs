@@ -2,7 +2,7 @@
 //! 「手数料は？」 is completed from the conversation.
 
 use crate::answer::{Ask, Context};
-use crate::index::documents::{Documents, TermId, gram_hashes};
+use crate::index::documents::{Documents, TermId, gram_hashes, hashes};
 use crate::kb::{Language, Snapshot};
 use crate::text::{self, Analysis, Analyzer};
 
@@ -40,6 +40,10 @@ pub struct Question {
     pub asked: Vec<AskedTerm>,
     /// Character grams.
     pub grams: Vec<String>,
+    /// Reading grams.
+    pub readings: Vec<String>,
+    /// Sorted hashes of the reading grams.
+    pub reading_hashes: Vec<u32>,
     /// Sorted hashes of the grams.
     pub gram_hashes: Vec<u32>,
     /// Language of the question.
@@ -64,6 +68,8 @@ impl Question {
             raw: text.to_owned(),
             gram_hashes: gram_hashes(&analysis.normalized),
             grams: analysis.grams(),
+            reading_hashes: hashes(&analysis.reading_grams()),
+            readings: analysis.reading_grams(),
             asked: Vec::new(),
             expansions: Vec::new(),
             completed_with: None,

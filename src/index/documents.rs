@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::lexical::LexicalDocument;
 use crate::kb::{Entry, Language};
-use crate::text::{Analyzer, grams, normalize};
+use crate::text::{Analysis, Analyzer, grams, normalize};
 
 /// Number of an index term; equal for equal terms over all documents.
 pub type TermId = u32;
@@ -25,6 +25,8 @@ pub struct Document {
     pub answer: Vec<TermId>,
     /// Hashes of the character grams of question and phrasings, each sorted and unique; question first.
     pub grams: Vec<Vec<u32>>,
+    /// Hashes of their reading grams, likewise.
+    pub readings: Vec<Vec<u32>>,
     /// Whether the entry is in English.
     pub english: bool,
 }
@@ -86,6 +88,7 @@ impl Documents {
                 keywords: terms.keywords.clone(),
                 answer: terms.answer.clone(),
                 grams,
+                readings: terms.readings.concat(),
             });
             all_terms.push(terms);
         }
@@ -101,6 +104,7 @@ impl Documents {
             keywords: number(&terms.keywords),
             answer: number(&terms.answer),
             grams: terms.question_grams.clone(),
+            readings: terms.readings.iter().map(|grams| hashes(grams)).collect(),
             english: entry.language == Language::En,
         };
         let mut unique: Vec<TermId> = document.body_terms().collect();
@@ -195,6 +199,7 @@ pub struct EntryTerms {
     /// Answer.
     pub answer: Vec<String>,
     question_grams: Vec<Vec<u32>>,
+    readings: Vec<Vec<String>>,
 }
 
 impl EntryTerms {
@@ -204,12 +209,17 @@ impl EntryTerms {
             .chain(&entry.phrasings)
             .map(|text| gram_hashes(&normalize(text)))
             .collect();
+        let terms = |analysis: &Analysis| analysis.terms().map(str::to_owned).collect::<Vec<String>>();
+        let question = analyzer.analyze(&entry.question);
+        let phrasings: Vec<Analysis> = entry.phrasings.iter().map(|phrasing| analyzer.analyze(phrasing)).collect();
+        let readings = std::iter::once(&question).chain(&phrasings).map(Analysis::reading_grams).collect();
         Self {
-            question: analyzer.terms(&entry.question),
-            phrasings: entry.phrasings.iter().map(|phrasing| analyzer.terms(phrasing)).collect(),
+            question: terms(&question),
+            phrasings: phrasings.iter().map(terms).collect(),
             keywords: entry.keywords.iter().flat_map(|keyword| analyzer.terms(keyword)).collect(),
             answer: analyzer.terms(&entry.answer),
             question_grams,
+            readings,
         }
     }
 }
@@ -225,7 +235,12 @@ fn entry_grams(entry: &Entry) -> Vec<String> {
 
 /// Sorted, unique 32-bit hashes of a normalised text's character grams.
 pub fn gram_hashes(normalized: &str) -> Vec<u32> {
-    let mut hashes: Vec<u32> = grams(normalized).iter().map(|gram| fnv1a(gram.as_bytes())).collect();
+    hashes(&grams(normalized))
+}
+
+/// Sorted, unique 32-bit hashes of grams.
+pub fn hashes(grams: &[String]) -> Vec<u32> {
+    let mut hashes: Vec<u32> = grams.iter().map(|gram| fnv1a(gram.as_bytes())).collect();
     hashes.sort_unstable();
     hashes.dedup();
     hashes

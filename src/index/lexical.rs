@@ -2,7 +2,8 @@
 //!
 //! Terms come ready-made from the one Analyzer (as pre-tokenised text), so index and query cannot disagree about
 //! tokenisation. Fields: `question`, `phrasings`, `keywords`, `answer`, `body` (all of them together, the strongest
-//! single field) and `grams` (character bigrams, the safety net when the dictionary splits a product term wrongly).
+//! single field), `grams` (character bigrams, the safety net when the dictionary splits a product term wrongly) and
+//! `readings` (katakana trigrams of how it sounds, for kana-only questions and wrong conversions).
 
 use std::path::Path;
 
@@ -27,6 +28,8 @@ pub struct LexicalDocument {
     pub answer: Vec<String>,
     /// Character grams of everything.
     pub grams: Vec<String>,
+    /// Reading grams of question, phrasings and keywords.
+    pub readings: Vec<String>,
 }
 
 /// Names of the fields that queries may address.
@@ -40,6 +43,8 @@ pub enum LexicalField {
     Body,
     /// Character grams.
     Grams,
+    /// Reading grams.
+    Readings,
 }
 
 /// One weighted term of a query; its BM25 contribution is multiplied by `weight`.
@@ -73,6 +78,7 @@ struct Fields {
     answer: Field,
     body: Field,
     grams: Field,
+    readings: Field,
 }
 
 /// Memory for the writer, bytes; tantivy's minimum is 15 MB.
@@ -95,6 +101,7 @@ fn schema() -> (Schema, Fields) {
         answer: text("answer"),
         body: text("body"),
         grams: text("grams"),
+        readings: text("readings"),
     };
     (builder.build(), fields)
 }
@@ -199,6 +206,7 @@ impl Fields {
         let body = parts.iter().flat_map(|(_, terms)| terms.iter());
         out.add_pre_tokenized_text(self.body, pre_tokenized(body));
         out.add_pre_tokenized_text(self.grams, pre_tokenized(document.grams.iter()));
+        out.add_pre_tokenized_text(self.readings, pre_tokenized(document.readings.iter()));
         out
     }
 
@@ -208,6 +216,7 @@ impl Fields {
             LexicalField::Phrasings => self.phrasings,
             LexicalField::Body => self.body,
             LexicalField::Grams => self.grams,
+            LexicalField::Readings => self.readings,
         };
         let query = TermQuery::new(Term::from_field_text(field, &term.term), IndexRecordOption::WithFreqs);
         Box::new(BoostQuery::new(Box::new(query), term.weight))

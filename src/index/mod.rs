@@ -24,7 +24,7 @@ use lexical::LexicalIndex;
 use vector::VectorIndex;
 
 /// Raise when the meaning or layout of anything on disk changes.
-pub const INDEX_VERSION: u32 = 1;
+pub const INDEX_VERSION: u32 = 2;
 
 /// All that retrieval and ranking read.
 pub struct Index {

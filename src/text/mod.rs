@@ -10,6 +10,7 @@ mod grams;
 mod latin;
 mod mecab;
 mod normalize;
+mod readings;
 mod segment;
 mod source;
 mod synonyms;
@@ -79,6 +80,11 @@ impl Analysis {
     /// Character grams of the normalised text, see [`grams()`].
     pub fn grams(&self) -> Vec<String> {
         grams(&self.normalized)
+    }
+
+    /// Katakana trigrams of the text's reading.
+    pub fn reading_grams(&self) -> Vec<String> {
+        readings::reading_grams(self)
     }
 }
 
