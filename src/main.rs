@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use madoguchi::command::{self, ask, desk, dictionary, evaluation};
-use madoguchi::fit;
+use madoguchi::{embed, fit};
 
 /// Madoguchi (窓口): the service counter of a Japanese support desk.
 #[derive(Debug, Parser)]
@@ -22,6 +22,8 @@ enum Command {
     Eval(evaluation::EvalArgs),
     /// Fit ranker, confidence and calibration.
     Fit(fit::FitArgs),
+    /// Train the embedding model.
+    Train(embed::train::TrainArgs),
     /// Check, export or import the desk's files.
     Kb(desk::KbArgs),
     /// Build the dictionary.
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
         Command::Ask(args) => ask::run(args),
         Command::Eval(args) => evaluation::run(args),
         Command::Fit(args) => fit::run(args).map(|()| ExitCode::SUCCESS),
+        Command::Train(args) => embed::train::run(args).map(|()| ExitCode::SUCCESS),
         Command::Kb(args) => desk::run_kb(args),
         Command::Dict(args) => dictionary::run(args),
         Command::Index(args) => desk::run_index(args),

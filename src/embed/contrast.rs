@@ -65,7 +65,7 @@ pub(super) struct Parameters {
     pub(super) dimension: usize,
     /// Rows of vectors, `dimension` values each.
     pub(super) rows: Vec<f32>,
-    /// Per term, the logarithm of its weight in a query and in a passage.
+    /// Per term, the logarithm of its weight in a query and in a passage; terms beyond the end weigh 1 and learn none.
     pub(super) gains: [Vec<f32>; 2],
 }
 
@@ -119,7 +119,7 @@ impl Local {
                         local.terms.push(term);
                         local.terms.len() as u32 - 1
                     });
-                    let gain = parameters.gains[side][term as usize].exp();
+                    let gain = parameters.gains[side].get(term as usize).map_or(1.0, |gain| gain.exp());
                     local.entries.push((number, count * gain));
                 }
                 local.starts.push(local.entries.len());

@@ -9,6 +9,7 @@ mod matrix;
 mod optimizer;
 pub mod static_model;
 mod subwords;
+pub mod train;
 
 use std::path::PathBuf;
 

@@ -73,7 +73,7 @@ impl Adam {
         for (&term, gains) in gradient.terms.iter().zip(&gradient.gains) {
             for (side, &g) in gains.iter().enumerate() {
                 let term = term as usize;
-                let value = &mut parameters.gains[side][term];
+                let Some(value) = parameters.gains[side].get_mut(term) else { continue };
                 rule.apply(value, &mut self.first.gains[side][term], &mut self.second.gains[side][term], g);
                 *value = value.clamp(-GAIN_LIMIT, GAIN_LIMIT);
             }

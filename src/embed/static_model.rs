@@ -181,6 +181,11 @@ impl StaticModel {
         self.core.vocabulary.len()
     }
 
+    /// Number of subwords.
+    pub fn pieces(&self) -> usize {
+        self.core.subwords.pieces()
+    }
+
     /// The dictionary that the model was trained with, as [`dictionary_name`] writes it.
     pub fn dictionary(&self) -> &str {
         &self.core.dictionary

@@ -1,0 +1,248 @@
+//! `madoguchi train`: learns the static vectors from pairs of texts that belong together, writes the model and its card.
+//! Works on any machine with the data and a dictionary; two cores need minutes.
+//!
+//! Flow: `data` (read, analyse) → `lexicon` (vocabulary, subwords) → `schedule` (what each batch holds) → the loop
+//! here, with `checkpoint` → `card` with the figures of `check`.
+
+mod card;
+mod check;
+mod checkpoint;
+mod data;
+mod lexicon;
+mod schedule;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use indicatif::{ProgressBar, ProgressStyle};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::contrast::{self, Parameters};
+use super::optimizer::Adam;
+use super::static_model::{MODEL_FILE, ModelParts};
+use super::{StaticModel, dictionary_name};
+use crate::text::{Analyzer, Vocabulary};
+
+use checkpoint::Checkpoint;
+use data::Corpus;
+use lexicon::Lexicon;
+use schedule::Schedule;
+
+/// Batches over which the step size rises from nothing.
+const WARM_UP: usize = 20;
+/// Share of the step size that is left at the end.
+const FINAL_RATE: f32 = 0.02;
+/// Batches between two checkpoints.
+const CHECKPOINT_EVERY: usize = 200;
+
+/// Options of `madoguchi train`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct TrainArgs {
+    /// Folder with pairs.jsonl.gz (`{a,b,source,license,mt}` per line) and, if any, text.txt.gz (a paragraph per line).
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// Folder to write the model and its card to.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Folder with the built dictionaries.
+    #[arg(long, value_name = "DIR", default_value = "models/dict")]
+    pub dictionaries: PathBuf,
+    /// Folder with evaluation sets (BEIR folders, jsts-valid.tsv) whose figures go into the card; never trained on.
+    #[arg(long, value_name = "DIR")]
+    pub check: Option<PathBuf>,
+    /// Seed of everything random; the same seed and data give the same model.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Passes over the data.
+    #[arg(long, default_value_t = 2)]
+    pub epochs: usize,
+    /// Values per vector.
+    #[arg(long, default_value_t = 256)]
+    pub dimension: usize,
+    /// Whole words that get a vector of their own, most frequent first.
+    #[arg(long, default_value_t = 40_000)]
+    pub words: usize,
+    /// Subwords that unknown words are made of, and known ones partly.
+    #[arg(long, default_value_t = 16_000)]
+    pub pieces: usize,
+    /// Pairs per batch: each is the negative of all others.
+    #[arg(long, default_value_t = 1024)]
+    pub batch: usize,
+    /// Step size.
+    #[arg(long, default_value_t = 0.02)]
+    pub rate: f32,
+    /// Temperature of the softmax; higher gives broader topics, lower sharper words.
+    #[arg(long, default_value_t = 0.065)]
+    pub temperature: f32,
+    /// Share of the words left out at random.
+    #[arg(long, default_value_t = 0.2)]
+    pub dropout: f32,
+    /// Share of the passages used per epoch to tell a stretch's own passage from others.
+    #[arg(long, default_value_t = 0.5)]
+    pub spans: f32,
+    /// Share of the prose used per epoch to tell a paragraph's neighbour from others.
+    #[arg(long, default_value_t = 0.5)]
+    pub neighbors: f32,
+    /// Goes on from the checkpoint in the output folder.
+    #[arg(long)]
+    pub resume: bool,
+    /// No progress bar.
+    #[arg(long)]
+    pub quiet: bool,
+}
+
+/// What training came to.
+#[derive(Debug, Clone)]
+struct Outcome {
+    /// Loss over the last batches, nats per pair.
+    loss: f32,
+    /// Share of held-out pairs whose own passage scores highest among all held-out ones.
+    held_out: f32,
+    held_out_pairs: usize,
+}
+
+/// Runs `madoguchi train`.
+///
+/// # Errors
+/// When the data or the dictionary cannot be read, options are out of range, or the output cannot be written.
+pub fn run(args: TrainArgs) -> anyhow::Result<()> {
+    validate(&args)?;
+    fs::create_dir_all(&args.out).with_context(|| format!("cannot create {}", args.out.display()))?;
+    let analyzer = Analyzer::open_default(&args.dictionaries, &Vocabulary::default())?;
+    let dictionary = dictionary_name(analyzer.dictionary());
+    let started = std::time::Instant::now();
+    let corpus = Corpus::read(&args.data, &analyzer, args.seed, args.quiet)?;
+    let lexicon = Lexicon::build(&corpus, args.words, args.pieces)?;
+    let (parts, outcome) = train(&args, &corpus, lexicon, &dictionary)?;
+    let seconds = started.elapsed().as_secs();
+    let bytes = parts.to_bytes()?;
+    let path = args.out.join(MODEL_FILE);
+    write_whole(&path, &bytes)?;
+    let model = StaticModel::from_bytes(&bytes, &dictionary)?;
+    let figures = match &args.check {
+        Some(folder) => check::figures(folder, &model, &analyzer)?,
+        None => Vec::new(),
+    };
+    let card = card::Card {
+        args: &args,
+        corpus: &corpus,
+        model: &model,
+        outcome: &outcome,
+        figures: &figures,
+        seconds,
+        bytes: bytes.len(),
+    };
+    write_whole(&args.out.join("README.md"), card.to_string().as_bytes())?;
+    Checkpoint::remove(&args.out)?;
+    println!(
+        "{}: {} words, {:.1} MB; held-out pairs found first {:.1}%",
+        path.display(),
+        model.words(),
+        bytes.len() as f64 / 1e6,
+        100.0 * outcome.held_out
+    );
+    figures.iter().for_each(|figure| println!("{figure}"));
+    Ok(())
+}
+
+fn validate(args: &TrainArgs) -> anyhow::Result<()> {
+    if !(8..=1024).contains(&args.dimension) {
+        bail!("--dimension must be 8 to 1024");
+    }
+    if !(2..=16_384).contains(&args.batch) {
+        bail!("--batch must be 2 to 16384");
+    }
+    if args.epochs == 0 || args.words == 0 || args.pieces < 256 {
+        bail!("--epochs and --words must be at least 1, --pieces at least 256");
+    }
+    if !(args.rate > 0.0 && args.temperature > 0.0) {
+        bail!("--rate and --temperature must be above 0");
+    }
+    let share = 0.0..=1.0;
+    if !(0.0..1.0).contains(&args.dropout) || !share.contains(&args.spans) || !share.contains(&args.neighbors)
+    {
+        bail!("--dropout, --spans and --neighbors are shares between 0 and 1");
+    }
+    Ok(())
+}
+
+/// The training loop: from random vectors, or a checkpoint, to a model.
+fn train(
+    args: &TrainArgs,
+    corpus: &Corpus,
+    lexicon: Lexicon,
+    dictionary: &str,
+) -> anyhow::Result<(ModelParts, Outcome)> {
+    let schedule = Schedule::plan(args, corpus);
+    if schedule.batches() == 0 {
+        bail!("{} holds too few pairs to train on", args.data.display());
+    }
+    let identity = checkpoint::identity(args, corpus);
+    let saved = if args.resume { Some(Checkpoint::read(&args.out, &identity)?) } else { None };
+    let Checkpoint { mut parameters, mut adam, next_batch: first } = saved.unwrap_or_else(|| {
+        let parameters = initial(args, &lexicon);
+        Checkpoint { adam: Adam::new(&parameters), parameters, next_batch: 0 }
+    });
+    let bar = progress_bar(schedule.batches() as u64, args.quiet);
+    bar.set_position(first as u64);
+    let mut loss = 0.0;
+    for index in first..schedule.batches() {
+        let mut random = ChaCha8Rng::seed_from_u64(args.seed);
+        random.set_stream(index as u64 + 1);
+        let batch = schedule.batch(index, (corpus, &lexicon), args.dropout, &mut random);
+        let gradient = contrast::gradient(&parameters, &lexicon.composition, &batch, args.temperature);
+        if !gradient.loss.is_finite() {
+            bail!("training diverged at batch {index}: choose a smaller --rate");
+        }
+        adam.step(&mut parameters, &gradient, rate(args.rate, index, schedule.batches()), None);
+        loss = if index == first { gradient.loss } else { 0.97 * loss + 0.03 * gradient.loss };
+        bar.set_message(format!("loss {loss:.3}"));
+        bar.inc(1);
+        if (index + 1) % CHECKPOINT_EVERY == 0 {
+            Checkpoint::write(&args.out, &identity, index + 1, &parameters, &adam)?;
+        }
+    }
+    bar.finish_and_clear();
+    let held_out = schedule::held_out_batch(corpus, &lexicon);
+    let (_, accuracy) = contrast::evaluate(&parameters, &lexicon.composition, &held_out, args.temperature);
+    let outcome = Outcome { loss, held_out: accuracy, held_out_pairs: held_out.len() };
+    Ok((lexicon.bake(&parameters, dictionary), outcome))
+}
+
+/// Small random vectors.
+fn initial(args: &TrainArgs, lexicon: &Lexicon) -> Parameters {
+    let mut random = ChaCha8Rng::seed_from_u64(args.seed);
+    let scale = 2.0 / (args.dimension as f32).sqrt();
+    // The sum of three uniform values is close enough to a normal one.
+    let mut value = || scale * ((0..3).map(|_| random.random::<f32>()).sum::<f32>() - 1.5);
+    Parameters {
+        dimension: args.dimension,
+        rows: (0..lexicon.rows() * args.dimension).map(|_| value()).collect(),
+        gains: [vec![0.0; lexicon.words.len()], vec![0.0; lexicon.words.len()]],
+    }
+}
+
+/// Rises, then falls in a straight line.
+fn rate(top: f32, index: usize, batches: usize) -> f32 {
+    let rise = ((index + 1) as f32 / WARM_UP as f32).min(1.0);
+    let done = index as f32 / batches as f32;
+    top * rise * (1.0 - done * (1.0 - FINAL_RATE))
+}
+
+fn progress_bar(len: u64, quiet: bool) -> ProgressBar {
+    if quiet {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{bar:32} {pos}/{len} batches  {msg}  {eta} left")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(len).with_style(style)
+}
+
+/// Writes beside the target first: a model is never half new.
+fn write_whole(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let partial = path.with_extension("partial");
+    fs::write(&partial, bytes).with_context(|| format!("cannot write {}", partial.display()))?;
+    fs::rename(&partial, path).with_context(|| format!("cannot write {}", path.display()))
+}
