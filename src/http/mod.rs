@@ -1,1 +1,95 @@
-//! (scaffold)
+//! The only module that knows HTTP, JSON and HTML: a thin skin over [`crate::app::App`].
+//!
+//! Reading order: [`routes`] shows every route with who may call it; `server` accepts connections, `edge` wraps every
+//! request (limits, headers, problem documents, metrics), `auth` guards; `conversations`, `search`, `staff` are the
+//! API's handlers, `dto` its shapes, `events` its live streams; `pages` and `assets` are what a browser sees.
+//! Decides nothing about conversations: that is the app's.
+
+mod assets;
+mod auth;
+mod conversations;
+mod dto;
+mod edge;
+mod error;
+mod events;
+mod extract;
+mod idempotency;
+mod limits;
+mod markdown;
+mod openapi;
+mod operations;
+mod pages;
+mod routes;
+mod search;
+mod server;
+mod staff;
+mod staff_dto;
+mod staff_events;
+mod staff_pages;
+mod texts;
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+pub use auth::Caller;
+pub use error::Problem;
+pub use openapi::document as openapi;
+pub use routes::{RouteInfo, route_table};
+pub use server::serve;
+
+use idempotency::Once;
+
+use crate::app::App;
+use crate::config::{Config, HttpLimits};
+
+/// What the server needs to know besides the app.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Limits of the server.
+    pub limits: HttpLimits,
+    /// Origins whose pages may embed the widget.
+    pub trusted_origins: Vec<String>,
+    /// Whether cookies carry `Secure`.
+    pub secure_cookies: bool,
+}
+
+impl Settings {
+    /// The settings of `config`.
+    pub fn of(config: &Config) -> Self {
+        Self {
+            limits: config.http.clone(),
+            trusted_origins: config.trusted_origins.clone(),
+            secure_cookies: config.secure_cookies,
+        }
+    }
+}
+
+/// What every handler shares. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Web {
+    /// The desk.
+    app: Arc<App>,
+    settings: Arc<Settings>,
+    limits: Arc<limits::RateLimits>,
+    /// Answers to customers' messages.
+    answered: Arc<Once<dto::ReplyDto>>,
+    /// `seq` of agents' messages.
+    written: Arc<Once<u64>>,
+    /// Turns true when the server stops: event streams end then.
+    stopping: watch::Receiver<bool>,
+}
+
+impl Web {
+    fn new(app: Arc<App>, settings: Settings, stopping: watch::Receiver<bool>) -> Self {
+        let limits = Arc::new(limits::RateLimits::new(settings.limits.messages_per_minute));
+        Self {
+            app,
+            settings: Arc::new(settings),
+            limits,
+            answered: Arc::default(),
+            written: Arc::default(),
+            stopping,
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! The API's description (OpenAPI), made from the handlers' own attributes.
+
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+
+use super::dto::{StatusDto, TurnDto};
+use super::staff_dto::SaidDto;
+use super::{conversations, events, search, staff, staff_events};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Madoguchi (窓口)",
+        description = "A support desk that answers from a curated FAQ, asks back, and hands over to a person. \
+                       Errors are problem documents (RFC 9457) with a stable `code`."
+    ),
+    paths(
+        conversations::start_conversation, conversations::get_conversation, conversations::send_message,
+        conversations::choose, conversations::request_person, conversations::stop_waiting,
+        conversations::give_feedback, events::follow_conversation, search::search, staff::get_me,
+        staff_events::follow_queue, staff::list_tickets, staff::get_ticket, staff::follow_ticket, staff::take_over,
+        staff::reply, staff::return_to_bot, staff::resolve, staff::reopen, staff::get_trace,
+    ),
+    components(schemas(TurnDto, StatusDto, SaidDto)),
+    tags(
+        (name = "conversations", description = "The customer's side. Every call but the first needs the token."),
+        (name = "search", description = "What is published."),
+        (name = "staff", description = "The staff's side. Needs a session; changing calls need `X-CSRF-Token`."),
+    ),
+    modifiers(&Security)
+)]
+struct Api;
+
+struct Security;
+
+impl Modify for Security {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let components = openapi.components.get_or_insert_default();
+        let bearer =
+            HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("The conversation's token"));
+        components.add_security_scheme("conversation", SecurityScheme::Http(bearer.build()));
+        let cookie =
+            ApiKeyValue::with_description("madoguchi_staff", "The session of a signed-in member of staff");
+        components.add_security_scheme("staff", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
+    }
+}
+
+/// The OpenAPI document as JSON.
+pub fn document() -> String {
+    Api::openapi().to_pretty_json().expect("the document always serialises")
+}

@@ -1,0 +1,104 @@
+//! Every route with who may call it: one table, from which the router and its guards are built and which a test walks.
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::Method;
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, delete, get, post};
+
+use super::auth::{Caller, Guard, guard};
+use super::error::ApiError;
+use super::{
+    Web, assets, conversations, edge, events, operations, pages, search, staff, staff_events, staff_pages,
+};
+use crate::app::Role;
+
+/// A route as documentation and tests see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouteInfo {
+    /// Method.
+    pub method: Method,
+    /// Path with `{placeholders}`.
+    pub path: &'static str,
+    /// Who may call it.
+    pub caller: Caller,
+}
+
+/// Every route with who may call it.
+pub fn route_table() -> Vec<RouteInfo> {
+    table().into_iter().map(|(info, _)| info).collect()
+}
+
+fn table() -> Vec<(RouteInfo, MethodRouter<Web>)> {
+    use Caller::{Anyone, Customer, SignedIn, Staff};
+    const AGENT: Caller = Staff(Role::Agent);
+    let read =
+        |path, caller, handler: MethodRouter<Web>| (RouteInfo { method: Method::GET, path, caller }, handler);
+    let write = |path, caller, handler: MethodRouter<Web>| {
+        (RouteInfo { method: Method::POST, path, caller }, handler)
+    };
+    let remove = |path, caller, handler: MethodRouter<Web>| {
+        (RouteInfo { method: Method::DELETE, path, caller }, handler)
+    };
+    vec![
+        // Pages
+        read("/", Anyone, get(pages::chat)),
+        read("/embed", Anyone, get(pages::embedded_chat)),
+        read("/embed-demo", Anyone, get(pages::embed_demo)),
+        read("/widget.js", Anyone, get(assets::widget)),
+        read("/assets/{version}/{name}", Anyone, get(assets::asset)),
+        read("/favicon.svg", Anyone, get(assets::icon)),
+        read("/staff", AGENT, get(staff_pages::desk)),
+        read("/staff/sign-in", Anyone, get(staff_pages::sign_in_form)),
+        write("/staff/sign-in", Anyone, post(staff_pages::sign_in)),
+        write("/staff/sign-out", SignedIn, post(staff_pages::sign_out)),
+        read("/staff/account", SignedIn, get(staff_pages::account_form)),
+        write("/staff/account", SignedIn, post(staff_pages::set_account)),
+        // Customers
+        write("/api/v1/conversations", Anyone, post(conversations::start_conversation)),
+        read("/api/v1/conversations/{id}", Customer, get(conversations::get_conversation)),
+        write("/api/v1/conversations/{id}/messages", Customer, post(conversations::send_message)),
+        write("/api/v1/conversations/{id}/choose", Customer, post(conversations::choose)),
+        write("/api/v1/conversations/{id}/handoff", Customer, post(conversations::request_person)),
+        remove("/api/v1/conversations/{id}/handoff", Customer, delete(conversations::stop_waiting)),
+        write("/api/v1/conversations/{id}/feedback", Customer, post(conversations::give_feedback)),
+        read("/api/v1/conversations/{id}/events", Customer, get(events::follow_conversation)),
+        read("/api/v1/search", Anyone, get(search::search)),
+        // Staff
+        read("/api/v1/staff/me", SignedIn, get(staff::get_me)),
+        read("/api/v1/staff/events", AGENT, get(staff_events::follow_queue)),
+        read("/api/v1/staff/tickets", AGENT, get(staff::list_tickets)),
+        read("/api/v1/staff/tickets/{id}", AGENT, get(staff::get_ticket)),
+        read("/api/v1/staff/tickets/{id}/events", AGENT, get(staff::follow_ticket)),
+        write("/api/v1/staff/tickets/{id}/take-over", AGENT, post(staff::take_over)),
+        write("/api/v1/staff/tickets/{id}/reply", AGENT, post(staff::reply)),
+        write("/api/v1/staff/tickets/{id}/return", AGENT, post(staff::return_to_bot)),
+        write("/api/v1/staff/tickets/{id}/resolve", AGENT, post(staff::resolve)),
+        write("/api/v1/staff/tickets/{id}/reopen", AGENT, post(staff::reopen)),
+        read("/api/v1/staff/traces/{id}", AGENT, get(staff::get_trace)),
+        // Operations
+        read("/healthz", Anyone, get(operations::healthz)),
+        read("/readyz", Anyone, get(operations::readyz)),
+        read("/metrics", Anyone, get(operations::metrics)),
+        read("/openapi.json", Anyone, get(operations::openapi)),
+    ]
+}
+
+/// The whole server: every route behind its guard, wrapped in what every request passes through.
+pub(super) fn router(web: Web) -> Router {
+    operations::start_metrics();
+    let mut router = Router::new();
+    for (route, handler) in table() {
+        let page = !route.path.starts_with("/api/");
+        let guarded = Guard { web: web.clone(), caller: route.caller, page };
+        router = router.route(route.path, handler.layer(from_fn_with_state(guarded, guard)));
+    }
+    // Bodies are read and limited by the extractors, which answer with a document.
+    let router = router.fallback(not_found).layer(DefaultBodyLimit::disable());
+    edge::wrap(router, &web).with_state(web)
+}
+
+async fn not_found() -> Response {
+    ApiError::not_found("page").into_response()
+}
