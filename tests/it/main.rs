@@ -2,6 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
 
+mod conversation;
+mod durability;
+mod fakes;
+mod sign_in;
+mod store;
 mod text;
 
 use std::path::{Path, PathBuf};
