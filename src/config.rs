@@ -244,7 +244,7 @@ impl Resolver<'_> {
         format!("MADOGUCHI_{}", key.replace('.', "_").to_uppercase())
     }
 
-    fn from_environment(&self, key: &str) -> Option<&String> {
+    fn in_environment(&self, key: &str) -> Option<&String> {
         self.environment.get(&Self::variable(key)).filter(|value| !value.is_empty())
     }
 
@@ -252,7 +252,7 @@ impl Resolver<'_> {
     fn place(&self, flag: &str, flagged: bool, key: &str) -> String {
         if flagged {
             flag.to_owned()
-        } else if self.from_environment(key).is_some() {
+        } else if self.in_environment(key).is_some() {
             Self::variable(key)
         } else {
             format!("{}: {key}", self.file)
@@ -267,7 +267,7 @@ impl Resolver<'_> {
         from_file: &Option<String>,
         default: &str,
     ) -> (String, String) {
-        let value = flagged.as_ref().or_else(|| self.from_environment(key)).or(from_file.as_ref());
+        let value = flagged.as_ref().or_else(|| self.in_environment(key)).or(from_file.as_ref());
         (self.place(flag, flagged.is_some(), key), value.map_or(default, String::as_str).to_owned())
     }
 
@@ -280,13 +280,13 @@ impl Resolver<'_> {
     ) -> PathBuf {
         flagged
             .clone()
-            .or_else(|| self.from_environment(key).map(PathBuf::from))
+            .or_else(|| self.in_environment(key).map(PathBuf::from))
             .or_else(|| from_file.clone())
             .unwrap_or_else(|| PathBuf::from(default))
     }
 
     fn switch(&self, key: &str, from_file: Option<bool>) -> Result<bool, ConfigError> {
-        match self.from_environment(key).map(String::as_str) {
+        match self.in_environment(key).map(String::as_str) {
             None => Ok(from_file.unwrap_or(false)),
             Some("1" | "true" | "yes" | "on") => Ok(true),
             Some("0" | "false" | "no" | "off") => Ok(false),
@@ -305,7 +305,7 @@ impl Resolver<'_> {
             why,
             remedy: format!("write a whole number from {} to {}", range.start(), range.end()),
         };
-        let value = match self.from_environment(key) {
+        let value = match self.in_environment(key) {
             Some(text) => text.parse().map_err(|_| fail(format!("{text:?} is not a whole number")))?,
             None => from_file.unwrap_or(default),
         };
@@ -314,7 +314,7 @@ impl Resolver<'_> {
 
     fn origins(&self) -> Result<Vec<String>, ConfigError> {
         let listed =
-            self.from_environment("trusted_origins").map(|text| text.split(',').map(str::to_owned).collect());
+            self.in_environment("trusted_origins").map(|text| text.split(',').map(str::to_owned).collect());
         let origins: Vec<String> = listed.or_else(|| self.raw.trusted_origins.clone()).unwrap_or_default();
         origins.iter().map(|origin| origin.trim()).filter(|origin| !origin.is_empty()).map(|origin| {
             let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://")).unwrap_or("");
@@ -364,7 +364,8 @@ mod tests {
 
     #[test]
     fn a_mistake_names_its_place_and_the_remedy() {
-        let cases: [(&str, &[(&str, &str)], &str, &str); 7] = [
+        type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str, &'a str);
+        let cases: [Case<'_>; 7] = [
             ("listen = '8080'", &[], "desk.toml: listen", "127.0.0.1:8080"),
             ("lisen = '127.0.0.1:1'", &[], "desk.toml", "lisen"),
             ("", &[("MADOGUCHI_LISTEN", "x")], "MADOGUCHI_LISTEN", "address"),

@@ -214,3 +214,21 @@ fn shown(staff: StaffRecord) -> Staff {
     let has_password = staff.password_hash.is_some();
     Staff { id: staff.id, login: staff.login, name: staff.name, roles: staff.roles, has_password }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_name_is_checked_as_expensively_as_a_known_one() {
+        let unused = PasswordHash::new(UNUSED_HASH).expect("a hash");
+        let real = Argon2::default().hash_password(b"0123456789").expect("hashed").to_string();
+        let real = PasswordHash::new(&real).expect("a hash");
+        assert_eq!(
+            (unused.algorithm, unused.version, &unused.params),
+            (real.algorithm, real.version, &real.params)
+        );
+        assert_eq!(unused.hash.map(|hash| hash.len()), real.hash.map(|hash| hash.len()));
+        assert!(Argon2::default().verify_password(b"", &unused).is_err());
+    }
+}

@@ -1,4 +1,4 @@
-//! The conversation: who owns it, what was said, and the state machine [`step`] that settles every race once.
+//! The conversation: who owns it, what was said, and the state machine [`step()`] that settles every race once.
 //!
 //! Pure: no clock, no randomness, no SQL. Callers pass `now`, fresh ids and what the engine decided; they get the next
 //! [`Conversation`] and the [`Effect`]s to carry out, or a [`Refused`] that changed nothing.

@@ -15,10 +15,12 @@ struct Found<'a> {
     after: &'a str,
 }
 
+type Check = fn(&Found<'_>) -> bool;
+
 struct Pattern {
     kind: Kind,
     regex: Regex,
-    check: fn(&Found<'_>) -> bool,
+    check: Check,
 }
 
 /// Everything in `text`, in order of precedence; ranges may overlap.
@@ -40,7 +42,7 @@ pub(super) fn find(text: &str) -> Vec<(Range<usize>, Kind)> {
 
 static PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
     const BASE58: &str = "[1-9A-HJ-NP-Za-km-z]";
-    let table: Vec<(Kind, String, fn(&Found<'_>) -> bool)> = vec![
+    let table: Vec<(Kind, String, Check)> = vec![
         (
             Kind::PrivateKey,
             r"(?s)-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\z)".into(),
@@ -72,7 +74,7 @@ static PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
         (Kind::PostalCode, r"〒 ?[0-9]{3}-?[0-9]{4}".into(), no_digit_around),
         (Kind::PostalCode, r"[0-9]{3}-[0-9]{4}".into(), is_postal_code),
     ];
-    let pattern = |(kind, regex, check): (Kind, String, fn(&Found<'_>) -> bool)| Pattern {
+    let pattern = |(kind, regex, check): (Kind, String, Check)| Pattern {
         kind,
         regex: Regex::new(&regex).expect("fixed patterns, covered by tests"),
         check,

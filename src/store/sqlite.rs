@@ -38,14 +38,14 @@ impl SqliteStore {
         let named =
             |error: &dyn std::fmt::Display| StoreError::Database(format!("{}: {error}", file.display()));
         if let Some(folder) = file.parent() {
-            std::fs::create_dir_all(folder).map_err(|error| named(&error))?;
+            create_private(folder).map_err(|error| named(&error))?;
         }
         let options = dialect::options(file);
         let mut writer = options.connect().await.map_err(|error| named(&error))?;
         dialect::migrations().run(&mut writer).await.map_err(|error| named(&error))?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
-            .connect_with(options.read_only(false))
+            .connect_with(options.pragma("query_only", "ON"))
             .await
             .map_err(|error| named(&error))?;
         Ok(Self { readers, writer: Writer::start(writer) })
@@ -54,6 +54,14 @@ impl SqliteStore {
     async fn reader(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
         Ok(self.readers.acquire().await?)
     }
+}
+
+/// Creates `folder` if missing, readable by its owner only: it will hold what customers wrote.
+fn create_private(folder: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(folder)
 }
 
 #[async_trait]
