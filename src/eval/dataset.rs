@@ -9,6 +9,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::rows::{Skipped, read_lines};
+use super::trec::read_topics;
 
 /// A document. In a FAQ set the title is the question and the text the answer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -114,34 +115,46 @@ impl Dataset {
         let mut skipped = Skipped::new(strict);
         let mut hash = Sha256::new();
         let documents = read_corpus(&dir.join("corpus.jsonl"), &mut skipped, &mut hash)?;
-        let mut queries = read_queries(&dir.join("queries.jsonl"), &mut skipped, &mut hash)?;
-        let path = qrels_path(dir, split)?;
-        let qrels = {
-            let known_queries: HashSet<&str> = queries.iter().map(|query| query.id.as_str()).collect();
-            let known_documents: HashSet<&str> =
-                documents.iter().map(|document| document.id.as_str()).collect();
-            read_qrels(&path, &mut skipped, &mut hash, |query, document| {
-                if !known_queries.contains(query) {
-                    return Err(format!("query {query:?} is not in queries.jsonl"));
-                }
-                if !known_documents.contains(document) {
-                    return Err(format!("document {document:?} is not in corpus.jsonl"));
-                }
-                Ok(())
-            })?
-        };
-        let all = queries.len();
-        queries.retain(|query| qrels.of(&query.id).is_some());
-        Ok(Self {
-            name: dir.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
-            split: split.to_owned(),
-            unjudged_queries: all - queries.len(),
-            documents,
-            queries,
-            qrels,
-            skipped,
-            hash: hex::encode(hash.finalize()),
-        })
+        let queries = read_queries(&dir.join("queries.jsonl"), &mut skipped, &mut hash)?;
+        let name = dir.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        let parts =
+            Dataset { name, split: split.to_owned(), documents, queries, skipped, ..Dataset::default() };
+        parts.judged_by(&qrels_path(dir, split)?, hash)
+    }
+
+    /// Reads a corpus (JSON lines as in a BEIR folder) with TREC topics and qrels.
+    ///
+    /// # Errors
+    /// As [`Dataset::read`].
+    pub fn read_trec(corpus: &Path, topics: &Path, qrels: &Path, strict: bool) -> anyhow::Result<Self> {
+        let mut skipped = Skipped::new(strict);
+        let mut hash = Sha256::new();
+        let documents = read_corpus(corpus, &mut skipped, &mut hash)?;
+        let queries = read_topics(topics, &mut skipped, &mut hash)?;
+        let name = topics.file_stem().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        let parts = Dataset { name, documents, queries, skipped, ..Dataset::default() };
+        parts.judged_by(qrels, hash)
+    }
+
+    /// Adds the judgements in `path` and drops the queries it says nothing about.
+    fn judged_by(mut self, path: &Path, mut hash: Sha256) -> anyhow::Result<Self> {
+        let known_queries: HashSet<&str> = self.queries.iter().map(|query| query.id.as_str()).collect();
+        let known_documents: HashSet<&str> =
+            self.documents.iter().map(|document| document.id.as_str()).collect();
+        self.qrels = read_qrels(path, &mut self.skipped, &mut hash, |query, document| {
+            if !known_queries.contains(query) {
+                return Err(format!("unknown query {query:?}"));
+            }
+            if !known_documents.contains(document) {
+                return Err(format!("unknown document {document:?}"));
+            }
+            Ok(())
+        })?;
+        let all = self.queries.len();
+        self.queries.retain(|query| self.qrels.of(&query.id).is_some());
+        self.unjudged_queries = all - self.queries.len();
+        self.hash = hex::encode(hash.finalize());
+        Ok(self)
     }
 
     /// The same dataset without the documents for which `remove` holds; queries and judgements stay.

@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use sha2::Sha256;
 
-use super::dataset::Judgements;
+use super::dataset::{Judgements, Query};
 use super::metrics::trec_order;
 use super::rows::{Skipped, read_lines};
 
@@ -103,6 +103,76 @@ pub fn read_run(path: &Path, skipped: &mut Skipped, hash: &mut Sha256) -> anyhow
     Ok(run)
 }
 
+/// Reads topics: `id<TAB>question` lines, or TREC's `<top>` blocks with `<num>` and `<title>`, or `<topic number="…">`
+/// blocks with `<query>` or `<title>`. Of a block only that text is used.
+///
+/// # Errors
+/// The file is missing, empty or binary, has no usable topic, or (strict) has a wrong one.
+pub fn read_topics(path: &Path, skipped: &mut Skipped, hash: &mut Sha256) -> anyhow::Result<Vec<Query>> {
+    let mut topics: Vec<Query> = Vec::new();
+    let mut seen = HashSet::new();
+    let mut block: Option<Block> = None;
+    read_lines(path, skipped, hash, |_, line| {
+        let lower = line.trim_start().to_lowercase();
+        let mut finished = None;
+        if let Some(open) = &mut block {
+            open.add(line);
+            finished = (lower.starts_with("</top")).then(|| block.take()).flatten().map(Block::topic);
+        } else if lower.starts_with("<top") && !lower.starts_with("<topics") {
+            let mut open = Block::default();
+            open.add(line);
+            finished = lower.contains("</top").then(|| open.clone().topic());
+            block = finished.is_none().then_some(open);
+        } else if !lower.starts_with('<') {
+            let (id, text) = line.split_once('\t').ok_or("neither id<TAB>question nor a <top> block")?;
+            finished = Some((id.trim().to_owned(), text.trim().to_owned()));
+        }
+        let Some((id, text)) = finished else { return Ok(()) };
+        if id.is_empty() || id.contains(char::is_whitespace) || text.is_empty() {
+            return Err(format!("topic {id:?} lacks a number or a title"));
+        }
+        if !seen.insert(id.clone()) {
+            return Err(format!("duplicate topic {id:?}"));
+        }
+        topics.push(Query { id, text });
+        Ok(())
+    })?;
+    if topics.is_empty() {
+        bail!("{} has no usable topic{}", path.display(), skipped.hint(path));
+    }
+    Ok(topics)
+}
+
+/// The text of one `<top>` or `<topic>` block.
+#[derive(Debug, Clone, Default)]
+struct Block(String);
+
+impl Block {
+    fn add(&mut self, line: &str) {
+        self.0.push_str(line);
+        self.0.push('\n');
+    }
+
+    /// Number and title: the text between a tag and the next.
+    fn topic(self) -> (String, String) {
+        let after = |tag: &str| {
+            let lower = self.0.to_ascii_lowercase();
+            let start = lower.find(tag)? + tag.len();
+            let rest = self.0.get(start..)?;
+            Some(rest[..rest.find('<').unwrap_or(rest.len())].trim())
+        };
+        let attribute = || {
+            let start = self.0.find("number=")? + "number=".len();
+            self.0.get(start..)?.split(['"', '\'']).nth(1)
+        };
+        let number = after("<num>").or_else(attribute).unwrap_or_default();
+        let number = number.trim_start_matches("Number:").trim();
+        let title = after("<title>").or_else(|| after("<query>")).unwrap_or_default();
+        let title = title.trim_start_matches("Topic:").split_whitespace().collect::<Vec<&str>>().join(" ");
+        (number.to_owned(), title)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,7 +205,28 @@ mod tests {
         assert_eq!(skipped.first().iter().map(|error| error.row).collect::<Vec<_>>(), [2, 3, 4]);
     }
 
+    #[test]
+    fn topics_are_read_in_each_of_the_usual_forms() {
+        let text = "1\t出金の手数料\n<top>\n<num> Number: 301\n<title> International\nOrganized Crime\n<desc> x\n</top>\n\
+                    <topics>\n<topic number=\"7\"><query>税金</query></topic>\n</topics>\nno tab\n<top>\n<num>9\n</top>\n";
+        let file = tempfile::NamedTempFile::new().expect("temporary file");
+        std::fs::write(file.path(), text).expect("written");
+        let mut skipped = Skipped::new(false);
+        let topics = read_topics(file.path(), &mut skipped, &mut Sha256::new()).expect("readable");
+        let topics: Vec<(&str, &str)> =
+            topics.iter().map(|topic| (topic.id.as_str(), topic.text.as_str())).collect();
+        assert_eq!(topics, [("1", "出金の手数料"), ("301", "International Organized Crime"), ("7", "税金")]);
+        assert_eq!(skipped.count(), 2);
+    }
+
     proptest! {
+        #[test]
+        fn no_text_makes_the_topic_reader_panic(text in "[<>/topicnumqery=\"'ｶ税 \t\n0-9]{0,120}") {
+            let file = tempfile::NamedTempFile::new().expect("temporary file");
+            std::fs::write(file.path(), text).expect("written");
+            drop(read_topics(file.path(), &mut Skipped::new(false), &mut Sha256::new()));
+        }
+
         #[test]
         fn a_run_reads_back_as_it_was_written(scores in prop::collection::vec(prop::num::f32::ANY, 1..30)) {
             let ranked: Vec<(String, f32)> =
