@@ -17,7 +17,7 @@ use super::{
 };
 
 /// Raised whenever the same dictionary and vocabulary give other terms; indexes and models carry it.
-pub const ANALYZER_VERSION: u32 = 1;
+pub const ANALYZER_VERSION: u32 = 2;
 
 /// Cost of a desk term in the segmenter's lattice. Cheap enough to win against its own parts, dear enough not to cut a
 /// longer word of the dictionary: フィー must not be found in フィード.
