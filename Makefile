@@ -23,4 +23,4 @@ bench: setup
 	cargo bench
 
 eval: setup
-	target/release/madoguchi eval answers --kb kb --cases eval/cases.jsonl
+	target/release/madoguchi eval answers --kb kb --cases eval/cases

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use super::function_words::{is_content, is_word};
+use super::function_words::{is_content, weight};
 use super::latin::{self, LatinWord};
 use super::normalize::{is_kana, is_kanji, normalize};
 use super::segment::{Origin, Piece, Segmenter, UserWord};
@@ -17,12 +17,9 @@ use super::{
 };
 
 /// Raised whenever the same dictionary and vocabulary give other terms; indexes and models carry it.
-pub const ANALYZER_VERSION: u32 = 2;
+pub const ANALYZER_VERSION: u32 = 3;
 
-/// Cost of a desk term in the segmenter's lattice. Cheap enough to win against its own parts, dear enough not to cut a
-/// longer word of the dictionary: フィー must not be found in フィード.
-const TERM_COST: i16 = -2000;
-/// Cost of a desk term that lost against its own parts at [`TERM_COST`].
+/// Cost of a desk term that lost against its own parts at [`term_cost`].
 const STUBBORN_TERM_COST: i16 = -15000;
 
 const LATIN_POS: (&str, &str) = ("名詞", "外来語");
@@ -149,7 +146,7 @@ impl Analyzer {
             .list
             .iter()
             .filter(|term| !term.latin)
-            .map(|term| UserWord { surface: term.surface.clone(), cost: TERM_COST })
+            .map(|term| UserWord { surface: term.surface.clone(), cost: term_cost(&term.surface) })
             .collect();
         let with = |words: &[UserWord]| self.segmenter.with_words(words).map_err(TextError::Terms);
         let segmenter = with(&words)?;
@@ -416,8 +413,8 @@ fn dictionary_item<'a>(text: &'a str, piece: &Piece<'a>, terms: &DeskTerms) -> I
     }
 }
 
-/// Nothing a customer writes may vanish: without a content word all words count, without words all tokens, and without
-/// tokens all characters.
+/// Nothing a customer writes may vanish: without a content word the other words count, without words grammar, then
+/// punctuation, and without tokens all characters.
 fn ensure_content<'a>(text: &'a str, items: &mut Vec<Item<'a>>) {
     if items.iter().any(|item| item.content) {
         return;
@@ -439,10 +436,18 @@ fn ensure_content<'a>(text: &'a str, items: &mut Vec<Item<'a>>) {
         }));
         return;
     }
-    let words = items.iter().any(|item| is_word(item.pos1));
+    let most = items.iter().map(|item| weight(item.pos1)).max();
     for item in items {
-        item.content = !words || is_word(item.pos1);
+        item.content = Some(weight(item.pos1)) == most;
     }
+}
+
+/// Cost of a desk term in the segmenter's lattice. Cheap enough to win against its own parts, dear enough not to cut a
+/// longer word of the dictionary: フィー must not be found in フィード. Longer terms are cheaper, so that
+/// 紛争解決センター wins against 紛争解決.
+fn term_cost(surface: &str) -> i16 {
+    let length = surface.chars().count().min(20) as i16;
+    -1000 - 400 * length
 }
 
 fn is_japanese(c: char) -> bool {

@@ -43,9 +43,13 @@ pub(super) fn is_content(pos1: &str, pos2: &str, lemma: &str) -> bool {
     }
 }
 
-/// Whether a token is more than punctuation: what counts when a text has no content word.
-pub(super) fn is_word(pos1: &str) -> bool {
-    !matches!(pos1, "補助記号" | "空白" | "記号")
+/// How much a token says when a text has no content word: 2 for words, 1 for grammar, 0 for punctuation.
+pub(super) fn weight(pos1: &str) -> u8 {
+    match pos1 {
+        "補助記号" | "空白" | "記号" => 0,
+        "助詞" | "助動詞" => 1,
+        _ => 2,
+    }
 }
 
 #[cfg(test)]

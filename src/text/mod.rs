@@ -107,7 +107,7 @@ pub struct Token {
     pub content: bool,
     /// Index terms of the parts of a desk term.
     pub parts: Vec<String>,
-    /// Whether the dictionary or the desk knows the word.
+    /// Whether the dictionary or the desk knows the word. Of Latin words only the desk's own and numbers are known.
     pub known: bool,
 }
 
