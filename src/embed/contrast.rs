@@ -87,8 +87,6 @@ impl Parameters {
 pub(super) struct Gradient {
     /// Mean over both directions, in nats per pair.
     pub(super) loss: f32,
-    /// Share of the left texts whose own right text scores highest.
-    pub(super) accuracy: f32,
     /// Rows that occur, in no particular order.
     pub(super) rows: Vec<u32>,
     /// Their gradients, `dimension` values each.
@@ -235,18 +233,21 @@ fn transpose(from: &[f32], to: &mut [f32], n: usize) {
     });
 }
 
-/// Loss and accuracy of `batch` without a gradient: for held-out pairs.
+/// Loss and accuracy of the first `asked` pairs of `batch`, without a gradient: for held-out pairs. The others are there
+/// to be told apart from.
 pub(super) fn evaluate(
     parameters: &Parameters,
     composition: &Composition,
     batch: &Batch,
     temperature: f32,
+    asked: usize,
 ) -> (f32, f32) {
     let n = batch.len();
     let local = Local::new(batch, parameters);
     let encoded = encode(&local, parameters, composition);
     let mut scores = scores(batch, &encoded.texts, parameters.dimension, temperature);
-    summarize(scores.par_chunks_mut(n).enumerate().map(|(i, row)| softmax_error(row, i)).collect())
+    let rows = scores.par_chunks_mut(n.max(1)).take(asked).enumerate();
+    summarize(rows.map(|(i, row)| softmax_error(row, i)).collect())
 }
 
 /// Means in a fixed order: parallel float sums would differ from run to run.
@@ -268,7 +269,7 @@ pub(super) fn gradient(
     let mut by_row = scores(batch, &encoded.texts, d, temperature);
     let mut by_column = vec![0.0; n * n];
     transpose(&by_row, &mut by_column, n);
-    let (loss, accuracy) =
+    let (loss, _) =
         summarize(by_row.par_chunks_mut(n).enumerate().map(|(i, row)| softmax_error(row, i)).collect());
     let (back_loss, _) =
         summarize(by_column.par_chunks_mut(n).enumerate().map(|(i, row)| softmax_error(row, i)).collect());
@@ -280,7 +281,7 @@ pub(super) fn gradient(
     let texts = text_gradients(&encoded, &errors, n, d);
     let (term_values, gains) = term_gradients(&local, &encoded, &texts, n, d);
     let (rows, row_values) = row_gradients(&local.terms, composition, &term_values, d);
-    Gradient { loss: 0.5 * (loss + back_loss), accuracy, rows, row_values, terms: local.terms, gains }
+    Gradient { loss: 0.5 * (loss + back_loss), rows, row_values, terms: local.terms, gains }
 }
 
 /// Gradients of the texts' vectors before normalisation.

@@ -4,6 +4,7 @@
 //! Reading order: this file → [`static_model`] (file format, embedding) → `contrast` (the loss) → [`adapt`] →
 //! [`train`].
 
+pub mod adapt;
 mod contrast;
 mod matrix;
 mod optimizer;
@@ -15,6 +16,7 @@ use std::path::PathBuf;
 
 use crate::text::DictionaryInfo;
 
+pub use adapt::{AdaptOptions, AdaptPair, AdaptReport, Adapted, adapt, entry_pairs};
 pub use matrix::{cosine, dot};
 pub use static_model::StaticModel;
 

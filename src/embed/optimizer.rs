@@ -19,13 +19,6 @@ pub(super) struct Adam {
     pub(super) second: Parameters,
 }
 
-/// Pull towards where the parameters came from.
-pub(super) struct Anchor<'a> {
-    pub(super) parameters: &'a Parameters,
-    /// Gradient per unit of distance.
-    pub(super) strength: f32,
-}
-
 impl Adam {
     pub(super) fn new(parameters: &Parameters) -> Self {
         let zeros = || Parameters {
@@ -37,13 +30,7 @@ impl Adam {
     }
 
     /// One step of size `rate` along `gradient`.
-    pub(super) fn step(
-        &mut self,
-        parameters: &mut Parameters,
-        gradient: &Gradient,
-        rate: f32,
-        anchor: Option<&Anchor<'_>>,
-    ) {
+    pub(super) fn step(&mut self, parameters: &mut Parameters, gradient: &Gradient, rate: f32) {
         self.steps += 1;
         let rule = Rule {
             rate,
@@ -63,10 +50,7 @@ impl Adam {
             .for_each(|(row, ((values, first), second))| {
                 let Some(&place) = touched.get(&(row as u32)) else { return };
                 for k in 0..d {
-                    let mut g = gradient.row_values[place * d + k];
-                    if let Some(anchor) = anchor {
-                        g += anchor.strength * (values[k] - anchor.parameters.rows[row * d + k]);
-                    }
+                    let g = gradient.row_values[place * d + k];
                     rule.apply(&mut values[k], &mut first[k], &mut second[k], g);
                 }
             });

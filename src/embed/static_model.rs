@@ -438,3 +438,121 @@ fn bytes_of_f32(values: &[f32]) -> Vec<u8> {
 fn bytes_of_i8(values: &[i8]) -> Vec<u8> {
     values.iter().map(|&x| x as u8).collect()
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub(crate) const DICTIONARY: &str = "unidic/test 1";
+
+    /// A model of `words` with well-spread vectors.
+    pub(crate) fn parts(words: &[&str], dimension: usize) -> ModelParts {
+        let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
+        let subwords = Subwords::learn(&words, 300).expect("trains");
+        let value = |i: usize| ((i * 7919 + 13) % 2003) as f32 / 1000.0 - 1.0;
+        ModelParts {
+            dimension,
+            word_rows: (0..words.len() * dimension).map(value).collect(),
+            gains: (0..words.len()).map(|i| [0.1 * value(i), 0.1 * value(i + 50)]).collect(),
+            piece_rows: (0..subwords.pieces() * dimension).map(|i| value(i + 77)).collect(),
+            subwords,
+            words,
+            dictionary: DICTIONARY.to_owned(),
+        }
+    }
+
+    pub(crate) fn terms(text: &str) -> Vec<String> {
+        text.split_whitespace().map(str::to_owned).collect()
+    }
+
+    const WORDS: [&str; 7] = ["出金", "入金", "方法", "手数料", "口座", "口座番号", "無い"];
+
+    fn open() -> (ModelParts, Vec<u8>, StaticModel) {
+        let parts = parts(&WORDS, 24);
+        let bytes = parts.to_bytes().expect("writes");
+        let model = StaticModel::from_bytes(&bytes, DICTIONARY).expect("reads");
+        (parts, bytes, model)
+    }
+
+    fn embed(model: &StaticModel, text: &str, role: Role) -> Vec<f32> {
+        model.embed(&Text { raw: text, terms: &terms(text) }, role)
+    }
+
+    #[test]
+    fn vectors_agree_with_the_formula_in_full_precision() {
+        let (parts, _, model) = open();
+        for (role, side) in [(Role::Query, 0), (Role::Passage, 1)] {
+            let found = embed(&model, "出金 方法 出金 口座", role);
+            let mut expected = vec![0.0; 24];
+            for (word, count) in [(0, 2f32), (2, 1.0), (4, 1.0)] {
+                add_scaled(
+                    count.sqrt() * parts.gains[word][side].exp(),
+                    &parts.word_rows[word * 24..][..24],
+                    &mut expected,
+                );
+            }
+            normalize(&mut expected);
+            assert!(dot(&found, &expected) > 0.999, "{found:?} {expected:?}");
+            assert!((dot(&found, &found) - 1.0).abs() < 1e-5);
+        }
+    }
+
+    #[test]
+    fn order_does_not_matter_and_unknown_words_use_their_parts() {
+        let (_, _, model) = open();
+        assert_eq!(
+            embed(&model, "出金 手数料 方法", Role::Query),
+            embed(&model, "方法 出金 手数料", Role::Query)
+        );
+        assert_eq!(embed(&model, "", Role::Query), vec![0.0; 24]);
+        assert_eq!(embed(&model, "☃", Role::Query), vec![0.0; 24], "nothing known, no direction");
+        assert!(model.token_vector("☃").is_none());
+        let part = model.token_vector("金口").expect("has known kanji");
+        assert!((dot(&part, &part) - 1.0).abs() < 1e-5);
+        assert!(model.token_weight("出金") > 0.0);
+        assert!((model.known_share(&terms("出金 ☃ 方法 謎")) - 0.5).abs() < 1e-6);
+        assert_eq!(model.known_share(&[]), 0.0);
+    }
+
+    #[test]
+    fn damaged_files_are_errors() {
+        let (_, bytes, model) = open();
+        for len in [0, 7, 8, 40, bytes.len() / 2, bytes.len() - 1] {
+            assert!(
+                matches!(StaticModel::from_bytes(&bytes[..len], DICTIONARY), Err(EmbedError::Damaged(_))),
+                "{len}"
+            );
+        }
+        let error = StaticModel::from_bytes(&bytes, "ipadic/x").err().expect("refused").to_string();
+        assert!(error.contains("madoguchi dict build"), "{error}");
+        for at in (0..bytes.len()).step_by(97) {
+            let mut broken = bytes.clone();
+            broken[at] ^= 0x55;
+            if let Ok(broken) = StaticModel::from_bytes(&broken, DICTIONARY) {
+                embed(&broken, "出金 方法 謎", Role::Query);
+                assert_ne!(broken.fingerprint(), model.fingerprint());
+            }
+        }
+    }
+
+    #[test]
+    fn an_overlay_survives_storage_and_knows_its_base() {
+        let (_, _, model) = open();
+        let adapted =
+            model.with_overlay(&terms("出金 新語"), (0..48).map(|x| x as f32).collect(), vec![[0.0; 2]; 2]);
+        assert_ne!(adapted.fingerprint(), model.fingerprint());
+        assert_eq!(adapted.known_share(&terms("新語")), 1.0);
+        let stored = adapted.overlay_bytes().expect("writes").expect("is adapted");
+        let again = model.apply_overlay(&stored).expect("reads");
+        assert_eq!(again.fingerprint(), adapted.fingerprint());
+        assert_eq!(
+            embed(&again, "出金 新語 方法", Role::Query),
+            embed(&adapted, "出金 新語 方法", Role::Query)
+        );
+        let other = StaticModel::from_bytes(&parts(&WORDS[..6], 24).to_bytes().expect("writes"), DICTIONARY)
+            .expect("reads");
+        assert!(other.apply_overlay(&stored).is_err());
+        assert!(model.apply_overlay(&stored[..stored.len() - 4]).is_err());
+        assert!(model.overlay_bytes().expect("nothing to write").is_none());
+    }
+}

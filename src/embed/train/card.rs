@@ -41,7 +41,9 @@ impl fmt::Display for Card<'_> {
         writeln!(f, "| training data | SHA-256 `{}` |", corpus.hash)?;
         writeln!(
             f,
-            "| settings | seed {}, epochs {}, batch {}, rate {}, temperature {}, dropout {}, spans {}, neighbors {} |",
+            "| settings | {} members of {} values, seeds from {}, epochs {}, batch {}, rate {}, temperature {}, dropout {}, spans {}, neighbors {} |",
+            args.members,
+            args.member_dimension,
             args.seed,
             args.epochs,
             args.batch,
@@ -59,7 +61,7 @@ impl fmt::Display for Card<'_> {
         writeln!(f, "| loss at the end | {:.3} nats a pair |", outcome.loss)?;
         writeln!(
             f,
-            "| held-out pairs | {} of {} find their own passage first |\n",
+            "| held-out pairs | {} of {} find their own passage first (mean of the members) |\n",
             percent(outcome.held_out),
             outcome.held_out_pairs
         )?;

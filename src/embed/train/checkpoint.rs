@@ -13,7 +13,6 @@ use super::data::Corpus;
 use crate::embed::contrast::Parameters;
 use crate::embed::optimizer::Adam;
 
-const FILE: &str = "training.checkpoint";
 const MAGIC: &[u8; 8] = b"MDGCKPT1";
 
 /// A moment of training.
@@ -37,20 +36,15 @@ pub(super) fn identity(args: &TrainArgs, corpus: &Corpus) -> [u8; 32] {
 }
 
 impl Checkpoint {
-    pub(super) fn write(
-        folder: &Path,
-        identity: &[u8; 32],
-        next: usize,
-        parameters: &Parameters,
-        adam: &Adam,
-    ) -> anyhow::Result<()> {
-        let path = folder.join(FILE);
+    pub(super) fn write(&self, folder: &Path, member: usize, identity: &[u8; 32]) -> anyhow::Result<()> {
+        let Self { parameters, adam, next_batch } = self;
+        let path = path_of(folder, member);
         let partial = path.with_extension("partial");
         let write = || -> std::io::Result<()> {
             let mut out = BufWriter::new(fs::File::create(&partial)?);
             out.write_all(MAGIC)?;
             out.write_all(identity)?;
-            for number in [next as u64, adam.steps as u64, parameters.dimension as u64] {
+            for number in [*next_batch as u64, adam.steps as u64, parameters.dimension as u64] {
                 out.write_all(&number.to_le_bytes())?;
             }
             for part in [parameters, &adam.first, &adam.second] {
@@ -67,8 +61,8 @@ impl Checkpoint {
         write().with_context(|| format!("cannot write the checkpoint {}", path.display()))
     }
 
-    pub(super) fn read(folder: &Path, identity: &[u8; 32]) -> anyhow::Result<Self> {
-        let path = folder.join(FILE);
+    pub(super) fn read(folder: &Path, member: usize, identity: &[u8; 32]) -> anyhow::Result<Self> {
+        let path = path_of(folder, member);
         let file = fs::File::open(&path).with_context(|| {
             format!("no checkpoint to resume from: {}; leave --resume out", path.display())
         })?;
@@ -102,16 +96,22 @@ impl Checkpoint {
         Ok(Self { parameters, adam, next_batch: usize::try_from(next)? })
     }
 
-    /// Training is over.
-    pub(super) fn remove(folder: &Path) -> anyhow::Result<()> {
-        let path = folder.join(FILE);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(error).with_context(|| format!("cannot remove {}", path.display()))
-            }
-            _ => Ok(()),
-        }
+    /// Whether there is one of `member`.
+    pub(super) fn exists(folder: &Path, member: usize) -> bool {
+        path_of(folder, member).is_file()
     }
+
+    /// Training is over.
+    pub(super) fn remove(folder: &Path, members: usize) -> anyhow::Result<()> {
+        for path in (0..members).map(|member| path_of(folder, member)).filter(|path| path.exists()) {
+            fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+        }
+        Ok(())
+    }
+}
+
+fn path_of(folder: &Path, member: usize) -> PathBuf {
+    folder.join(format!("training-{}.checkpoint", member + 1))
 }
 
 fn read_number(input: &mut impl Read) -> anyhow::Result<u64> {

@@ -8,8 +8,8 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use flate2::read::MultiGzDecoder;
+use rand::SeedableRng;
 use rand::seq::SliceRandom;
-use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use serde::Deserialize;
@@ -221,13 +221,4 @@ impl Builder {
         self.corpus.hash = hash;
         Ok(self.corpus)
     }
-}
-
-/// `terms` without a random share of them; never empty.
-pub(super) fn thinned(terms: &[u32], dropout: f32, random: &mut ChaCha8Rng) -> Vec<u32> {
-    if dropout <= 0.0 || terms.len() < 3 {
-        return terms.to_vec();
-    }
-    let kept: Vec<u32> = terms.iter().copied().filter(|_| random.random::<f32>() >= dropout).collect();
-    if kept.is_empty() { terms.to_vec() } else { kept }
 }

@@ -3,7 +3,7 @@
 
 use super::data::Corpus;
 use crate::embed::EmbedError;
-use crate::embed::contrast::{Composition, Parameters};
+use crate::embed::contrast::Composition;
 use crate::embed::static_model::ModelParts;
 use crate::embed::subwords::Subwords;
 
@@ -18,6 +18,8 @@ pub(super) struct Lexicon {
     pub(super) composition: Composition,
     /// The lexicon's number of each of the corpus' terms.
     pub(super) numbers: Vec<u32>,
+    /// How often each word of the vocabulary occurs.
+    pub(super) counts: Vec<u32>,
     subwords: Subwords,
 }
 
@@ -48,7 +50,8 @@ impl Lexicon {
             });
             composition.push(parts.into_boxed_slice());
         }
-        Ok(Self { words: vocabulary, composition: Composition(composition), numbers, subwords })
+        let counts = known.iter().map(|&term| counts[term as usize]).collect();
+        Ok(Self { words: vocabulary, counts, composition: Composition(composition), numbers, subwords })
     }
 
     /// Rows to learn: one per word, one per piece.
@@ -56,22 +59,22 @@ impl Lexicon {
         self.words.len() + self.subwords.pieces()
     }
 
-    /// The model: each word's vector with its subwords' added in.
-    pub(super) fn bake(self, parameters: &Parameters, dictionary: &str) -> ModelParts {
-        let d = parameters.dimension;
-        let mut word_rows = vec![0.0; self.words.len() * d];
-        for (word, out) in (0..).zip(word_rows.chunks_exact_mut(d)) {
-            parameters.compose(&self.composition, word, out);
-        }
-        let [query, passage] = &parameters.gains;
+    /// The model of given vectors: `shape` is their length and the dictionary's name.
+    pub(super) fn into_parts(
+        self,
+        words: Vec<f32>,
+        pieces: Vec<f32>,
+        gains: Vec<[f32; 2]>,
+        shape: (usize, &str),
+    ) -> ModelParts {
         ModelParts {
-            dimension: d,
-            piece_rows: parameters.rows[self.words.len() * d..].to_vec(),
-            gains: query.iter().zip(passage).map(|(&query, &passage)| [query, passage]).collect(),
+            dimension: shape.0,
             words: self.words,
-            word_rows,
+            word_rows: words,
+            gains,
             subwords: self.subwords,
-            dictionary: dictionary.to_owned(),
+            piece_rows: pieces,
+            dictionary: shape.1.to_owned(),
         }
     }
 }

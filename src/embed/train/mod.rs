@@ -2,13 +2,14 @@
 //! Works on any machine with the data and a dictionary; two cores need minutes.
 //!
 //! Flow: `data` (read, analyse) → `lexicon` (vocabulary, subwords) → `schedule` (what each batch holds) → the loop
-//! here, with `checkpoint` → `card` with the figures of `check`.
+//! here, with `checkpoint` → `merge` → `card` with the figures of `check`.
 
 mod card;
 mod check;
 mod checkpoint;
 mod data;
 mod lexicon;
+mod merge;
 mod schedule;
 
 use std::fs;
@@ -58,11 +59,17 @@ pub struct TrainArgs {
     /// Passes over the data.
     #[arg(long, default_value_t = 2)]
     pub epochs: usize,
-    /// Values per vector.
+    /// Models trained from different seeds and merged into one.
+    #[arg(long, default_value_t = 3)]
+    pub members: usize,
+    /// Values per vector of a member.
     #[arg(long, default_value_t = 256)]
+    pub member_dimension: usize,
+    /// Values per vector of the merged model.
+    #[arg(long, default_value_t = 320)]
     pub dimension: usize,
     /// Whole words that get a vector of their own, most frequent first.
-    #[arg(long, default_value_t = 40_000)]
+    #[arg(long, default_value_t = 34_000)]
     pub words: usize,
     /// Subwords that unknown words are made of, and known ones partly.
     #[arg(long, default_value_t = 16_000)]
@@ -135,7 +142,7 @@ pub fn run(args: TrainArgs) -> anyhow::Result<()> {
         bytes: bytes.len(),
     };
     write_whole(&args.out.join("README.md"), card.to_string().as_bytes())?;
-    Checkpoint::remove(&args.out)?;
+    Checkpoint::remove(&args.out, args.members)?;
     println!(
         "{}: {} words, {:.1} MB; held-out pairs found first {:.1}%",
         path.display(),
@@ -148,8 +155,11 @@ pub fn run(args: TrainArgs) -> anyhow::Result<()> {
 }
 
 fn validate(args: &TrainArgs) -> anyhow::Result<()> {
-    if !(8..=1024).contains(&args.dimension) {
-        bail!("--dimension must be 8 to 1024");
+    if !(8..=1024).contains(&args.member_dimension) || !(1..=16).contains(&args.members) {
+        bail!("--member-dimension must be 8 to 1024, --members 1 to 16");
+    }
+    if args.dimension < 8 || args.dimension > args.members * args.member_dimension {
+        bail!("--dimension must be at least 8, and no more than all members have together");
     }
     if !(2..=16_384).contains(&args.batch) {
         bail!("--batch must be 2 to 16384");
@@ -168,58 +178,87 @@ fn validate(args: &TrainArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The training loop: from random vectors, or a checkpoint, to a model.
+/// From the data to a model: trains the members one after the other and merges them.
 fn train(
     args: &TrainArgs,
     corpus: &Corpus,
     lexicon: Lexicon,
     dictionary: &str,
 ) -> anyhow::Result<(ModelParts, Outcome)> {
-    let schedule = Schedule::plan(args, corpus);
-    if schedule.batches() == 0 {
+    let held_out = schedule::held_out_batch(corpus, &lexicon);
+    let mut outcome = Outcome { loss: 0.0, held_out: 0.0, held_out_pairs: held_out.len() };
+    let mut members = Vec::new();
+    for member in 0..args.members {
+        let (parameters, loss) = train_member(args, member, corpus, &lexicon)?;
+        let (_, accuracy) = contrast::evaluate(
+            &parameters,
+            &lexicon.composition,
+            &held_out,
+            args.temperature,
+            held_out.len(),
+        );
+        outcome.loss += loss / args.members as f32;
+        outcome.held_out += accuracy / args.members as f32;
+        members.push(parameters);
+    }
+    Ok((merge::merge(&members, lexicon, corpus, args.dimension, dictionary), outcome))
+}
+
+/// The training loop: from random vectors, or a checkpoint, to one member and its loss.
+fn train_member(
+    args: &TrainArgs,
+    member: usize,
+    corpus: &Corpus,
+    lexicon: &Lexicon,
+) -> anyhow::Result<(Parameters, f32)> {
+    let seed = args.seed.wrapping_add(member as u64);
+    let schedule = Schedule::plan(args, seed, corpus);
+    let batches = schedule.batches();
+    if batches == 0 {
         bail!("{} holds too few pairs to train on", args.data.display());
     }
     let identity = checkpoint::identity(args, corpus);
-    let saved = if args.resume { Some(Checkpoint::read(&args.out, &identity)?) } else { None };
-    let Checkpoint { mut parameters, mut adam, next_batch: first } = saved.unwrap_or_else(|| {
-        let parameters = initial(args, &lexicon);
+    let mut state = if args.resume && Checkpoint::exists(&args.out, member) {
+        Checkpoint::read(&args.out, member, &identity)?
+    } else {
+        let parameters = initial(args.member_dimension, seed, lexicon);
         Checkpoint { adam: Adam::new(&parameters), parameters, next_batch: 0 }
-    });
-    let bar = progress_bar(schedule.batches() as u64, args.quiet);
-    bar.set_position(first as u64);
-    let mut loss = 0.0;
-    for index in first..schedule.batches() {
-        let mut random = ChaCha8Rng::seed_from_u64(args.seed);
+    };
+    let bar = progress_bar(batches as u64, args.quiet);
+    bar.set_prefix(format!("{}/{}", member + 1, args.members));
+    bar.set_position(state.next_batch as u64);
+    let mut loss = None;
+    for index in state.next_batch..batches {
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
         random.set_stream(index as u64 + 1);
-        let batch = schedule.batch(index, (corpus, &lexicon), args.dropout, &mut random);
-        let gradient = contrast::gradient(&parameters, &lexicon.composition, &batch, args.temperature);
+        let batch = schedule.batch(index, (corpus, lexicon), args.dropout, &mut random);
+        let gradient = contrast::gradient(&state.parameters, &lexicon.composition, &batch, args.temperature);
         if !gradient.loss.is_finite() {
             bail!("training diverged at batch {index}: choose a smaller --rate");
         }
-        adam.step(&mut parameters, &gradient, rate(args.rate, index, schedule.batches()), None);
-        loss = if index == first { gradient.loss } else { 0.97 * loss + 0.03 * gradient.loss };
-        bar.set_message(format!("loss {loss:.3}"));
+        state.adam.step(&mut state.parameters, &gradient, rate(args.rate, index, batches));
+        let smooth = loss.map_or(gradient.loss, |loss: f32| 0.97 * loss + 0.03 * gradient.loss);
+        loss = Some(smooth);
+        bar.set_message(format!("loss {smooth:.3}"));
         bar.inc(1);
-        if (index + 1) % CHECKPOINT_EVERY == 0 {
-            Checkpoint::write(&args.out, &identity, index + 1, &parameters, &adam)?;
+        state.next_batch = index + 1;
+        if state.next_batch % CHECKPOINT_EVERY == 0 || state.next_batch == batches {
+            state.write(&args.out, member, &identity)?;
         }
     }
     bar.finish_and_clear();
-    let held_out = schedule::held_out_batch(corpus, &lexicon);
-    let (_, accuracy) = contrast::evaluate(&parameters, &lexicon.composition, &held_out, args.temperature);
-    let outcome = Outcome { loss, held_out: accuracy, held_out_pairs: held_out.len() };
-    Ok((lexicon.bake(&parameters, dictionary), outcome))
+    Ok((state.parameters, loss.unwrap_or(0.0)))
 }
 
 /// Small random vectors.
-fn initial(args: &TrainArgs, lexicon: &Lexicon) -> Parameters {
-    let mut random = ChaCha8Rng::seed_from_u64(args.seed);
-    let scale = 2.0 / (args.dimension as f32).sqrt();
+fn initial(dimension: usize, seed: u64, lexicon: &Lexicon) -> Parameters {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let scale = 2.0 / (dimension as f32).sqrt();
     // The sum of three uniform values is close enough to a normal one.
     let mut value = || scale * ((0..3).map(|_| random.random::<f32>()).sum::<f32>() - 1.5);
     Parameters {
-        dimension: args.dimension,
-        rows: (0..lexicon.rows() * args.dimension).map(|_| value()).collect(),
+        dimension,
+        rows: (0..lexicon.rows() * dimension).map(|_| value()).collect(),
         gains: [vec![0.0; lexicon.words.len()], vec![0.0; lexicon.words.len()]],
     }
 }
@@ -235,7 +274,7 @@ fn progress_bar(len: u64, quiet: bool) -> ProgressBar {
     if quiet {
         return ProgressBar::hidden();
     }
-    let style = ProgressStyle::with_template("{bar:32} {pos}/{len} batches  {msg}  {eta} left")
+    let style = ProgressStyle::with_template("{prefix} {bar:32} {pos}/{len} batches  {msg}  {eta} left")
         .unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(len).with_style(style)
 }

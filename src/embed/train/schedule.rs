@@ -7,8 +7,9 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::TrainArgs;
-use super::data::{Corpus, thinned};
+use super::data::Corpus;
 use super::lexicon::Lexicon;
+use crate::embed::adapt::thinned;
 use crate::embed::contrast::{Bag, Batch, bag};
 
 /// A batch this much smaller than the others teaches little and is left out.
@@ -33,8 +34,8 @@ pub(super) struct Schedule {
 }
 
 impl Schedule {
-    pub(super) fn plan(args: &TrainArgs, corpus: &Corpus) -> Self {
-        let mut random = ChaCha8Rng::seed_from_u64(args.seed);
+    pub(super) fn plan(args: &TrainArgs, seed: u64, corpus: &Corpus) -> Self {
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
         let groups = groups(corpus, args.batch);
         let mut jobs = Vec::new();
         for _ in 0..args.epochs {
