@@ -285,3 +285,103 @@ fn write_whole(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     fs::write(&partial, bytes).with_context(|| format!("cannot write {}", partial.display()))?;
     fs::rename(&partial, path).with_context(|| format!("cannot write {}", path.display()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::embed::{Embedder, Role, Text, dot};
+    use data::Source;
+
+    /// Pairs about money and about school that share no word within a pair.
+    fn corpus() -> Corpus {
+        let terms: Vec<String> =
+            (0..40).map(|i| format!("{}{i}", if i < 20 { "金" } else { "校" })).collect();
+        let text = |topic: u32, i: u32| [0, 1, 2].map(|k| topic * 20 + (i * 7 + k * 5 + i / 9) % 20).into();
+        let texts: Vec<data::Terms> = (0..400).map(|i| text(i % 2, i / 2)).collect();
+        let pairs: Vec<(u32, u32)> = (0..398).map(|i| (i, i + 2)).collect();
+        let source = Source {
+            name: "made up".into(),
+            license: String::new(),
+            machine_translated: false,
+            count: 398,
+            pairs,
+        };
+        let (held_out, prose) = (vec![(0, 2), (1, 3), (4, 6)], texts[..50].to_vec());
+        Corpus { terms, texts, sources: vec![source], prose, held_out, hash: "test".into() }
+    }
+
+    fn args(out: &Path) -> TrainArgs {
+        TrainArgs {
+            data: PathBuf::new(),
+            out: out.to_owned(),
+            dictionaries: PathBuf::new(),
+            check: None,
+            seed: 3,
+            epochs: 20,
+            members: 2,
+            member_dimension: 16,
+            dimension: 12,
+            words: 30,
+            pieces: 256,
+            batch: 64,
+            rate: 0.02,
+            temperature: 0.1,
+            dropout: 0.1,
+            spans: 0.5,
+            neighbors: 0.5,
+            resume: false,
+            quiet: true,
+        }
+    }
+
+    fn trained(args: &TrainArgs) -> (Vec<u8>, Outcome) {
+        let corpus = corpus();
+        let lexicon = Lexicon::build(&corpus, args.words, args.pieces).expect("builds");
+        let (parts, outcome) = train(args, &corpus, lexicon, "test").expect("trains");
+        (parts.to_bytes().expect("writes"), outcome)
+    }
+
+    #[test]
+    fn training_lowers_the_loss_and_tells_topics_apart() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let args = args(folder.path());
+        let (bytes, outcome) = trained(&args);
+        let (_, early) = trained(&TrainArgs { epochs: 1, ..args.clone() });
+        assert!(outcome.loss < early.loss, "{} after {}", outcome.loss, early.loss);
+        let model = StaticModel::from_bytes(&bytes, "test").expect("reads");
+        let embed = |word: &str| model.embed(&Text { raw: word, terms: &[word.to_owned()] }, Role::Query);
+        let (money, school) = (embed("金3"), embed("校23"));
+        assert!(dot(&money, &embed("金8")) > dot(&money, &embed("校28")));
+        assert!(dot(&school, &embed("校31")) > dot(&school, &embed("金11")));
+        assert_eq!(model.dimension(), 12);
+    }
+
+    #[test]
+    fn a_seed_gives_one_model_and_a_checkpoint_the_same() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let args = TrainArgs { epochs: 2, ..args(folder.path()) };
+        let (first, _) = trained(&args);
+        assert!(Checkpoint::exists(folder.path(), 1));
+        let resumed = TrainArgs { resume: true, ..args.clone() };
+        assert!(trained(&resumed).0 == first, "from the checkpoint");
+        let other = TrainArgs { rate: 0.03, ..resumed };
+        let lexicon = Lexicon::build(&corpus(), other.words, other.pieces).expect("builds");
+        let error = train(&other, &corpus(), lexicon, "test").err().expect("refused").to_string();
+        assert!(error.contains("other data or options"), "{error}");
+        Checkpoint::remove(folder.path(), 2).expect("removes");
+        assert!(trained(&args).0 == first, "from the seed");
+    }
+
+    #[test]
+    fn options_out_of_range_are_named() {
+        let bad = |change: fn(&mut TrainArgs)| {
+            let mut args = args(Path::new(""));
+            change(&mut args);
+            validate(&args).err().map(|error| error.to_string()).unwrap_or_default()
+        };
+        assert!(bad(|_| ()).is_empty());
+        assert!(bad(|args| args.dimension = 999).contains("--dimension"));
+        assert!(bad(|args| args.dropout = 1.0).contains("--dropout"));
+        assert!(bad(|args| args.temperature = 0.0).contains("--temperature"));
+    }
+}
