@@ -1,100 +1,171 @@
-//! `madoguchi eval`: builds the engine that [`crate::eval`] measures.
+//! `madoguchi eval`: builds the engines that [`crate::eval`] measures. What the commands do is in [`crate::eval::cli`].
 
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::OnceLock;
 
-use clap::{Args, Subcommand, ValueEnum};
+use sha2::{Digest, Sha256};
 
 use super::models_folder;
-use crate::answer::{Engine, System};
-use crate::eval::dataset::Dataset;
-use crate::eval::retrieval::{Retriever, RetrievalOptions, run_retrieval};
+use crate::answer::{Ask, Engine, Outcome, System};
+use crate::eval::answers::Answerer;
+pub use crate::eval::cli::EvalArgs;
+use crate::eval::cli::{self, EngineFactory, is_removed};
+use crate::eval::dataset::{Dataset, Document};
+use crate::eval::perturb::Readings;
+use crate::eval::retrieval::Retriever;
 use crate::kb::snapshot::DeskFiles;
-use crate::kb::{Entry, Language, Snapshot, Status};
+use crate::kb::{Entry, Language, Snapshot, Status, files};
 use crate::publish::Workshop;
+use crate::text::{Analyzer, Vocabulary};
 
-/// Arguments of `madoguchi eval`.
-#[derive(Debug, Args)]
-pub struct EvalArgs {
-    #[command(subcommand)]
-    command: EvalCommand,
+/// Runs `madoguchi eval …`.
+///
+/// # Errors
+/// When a file is missing or malformed, or an engine cannot be built.
+pub fn run(args: EvalArgs) -> anyhow::Result<ExitCode> {
+    let models = models_folder(args.models.as_deref());
+    cli::run(args, &Factory { models })
 }
 
-#[derive(Debug, Subcommand)]
-enum EvalCommand {
-    /// Score retrieval on a BEIR folder.
-    Retrieval(RetrievalArgs),
-    /// Score decisions on labelled cases.
-    Answers(AnswersArgs),
+/// Builds engines as the counter does, index in memory.
+struct Factory {
+    models: PathBuf,
 }
 
-#[derive(Debug, Args)]
-struct AnswersArgs {
-    #[arg(long, default_value = "kb")]
-    kb: PathBuf,
-    #[arg(long, default_value = "eval/cases")]
-    cases: PathBuf,
-    #[arg(long)]
-    split: Option<String>,
-    #[arg(long)]
-    json: bool,
-    #[arg(long)]
-    details: bool,
-    #[arg(long)]
-    models: Option<PathBuf>,
+impl EngineFactory for Factory {
+    fn for_dataset(
+        &self,
+        dataset: &Dataset,
+        system: System,
+        adapt: bool,
+    ) -> anyhow::Result<Box<dyn Retriever>> {
+        let workshop = Workshop { adapt, ..Workshop::in_memory(&self.models) };
+        let files = DeskFiles { entries: entries_of(dataset), ..DeskFiles::default() };
+        let engine = workshop.engine_of(Snapshot::of(files, super::today()))?.with_system(system);
+        Ok(Box::new(Measured::new(engine, &[&self.models])))
+    }
+
+    fn for_desk(&self, kb: &Path, removed: &BTreeSet<String>) -> anyhow::Result<Box<dyn Answerer>> {
+        let today = super::today();
+        let mut desk = files::load(kb, today)?;
+        desk.entries.retain(|entry| !is_removed(&entry.id, removed));
+        let fitted = kb.join("fitted");
+        let engine = Workshop::in_memory(&self.models).with_fitted(&fitted).engine(desk, today)?;
+        Ok(Box::new(Measured::new(engine, &[&self.models, &fitted])))
+    }
+
+    fn desk_texts(&self, kb: &Path) -> anyhow::Result<Vec<String>> {
+        let desk = files::load(kb, super::today())?;
+        let texts =
+            desk.entries.into_iter().flat_map(|entry| std::iter::once(entry.question).chain(entry.phrasings));
+        Ok(texts.collect())
+    }
+
+    fn readings(&self) -> anyhow::Result<Box<dyn Readings>> {
+        let dictionaries = Workshop::in_memory(&self.models).dictionaries;
+        Ok(Box::new(Analyzer::open_default(&dictionaries, &Vocabulary::default())?))
+    }
 }
 
-#[derive(Debug, Args)]
-struct RetrievalArgs {
-    #[arg(long)]
-    dataset: PathBuf,
-    #[arg(long, default_value = "test")]
-    split: String,
-    #[arg(long, value_enum, default_value_t = Kind::Hybrid)]
-    system: Kind,
-    #[arg(long)]
-    adapt: bool,
-    #[arg(long)]
-    json: bool,
-    #[arg(long)]
-    models: Option<PathBuf>,
+/// An engine with the hashes of the files it was made from.
+struct Measured {
+    engine: Engine,
+    files: BTreeMap<String, String>,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Kind {
-    Hybrid,
-    Lexical,
-    Dense,
+impl Measured {
+    fn new(engine: Engine, folders: &[&Path]) -> Self {
+        let files = folders.iter().flat_map(|folder| hashes_of(folder)).collect();
+        Self { engine, files }
+    }
+
+    /// Names and hashes that a figure depends on besides its data.
+    fn fingerprint(&self) -> BTreeMap<String, String> {
+        let engine = &self.engine;
+        let parts = [
+            ("index", engine.index().fingerprint.clone()),
+            ("snapshot", engine.snapshot().hash().to_owned()),
+            ("dictionary", engine.analyzer().dictionary().name.clone()),
+            ("analyzer", engine.analyzer().fingerprint()),
+            ("mode", if engine.is_degraded() { "lexical-only" } else { "hybrid" }.to_owned()),
+            ("code", program_hash().to_owned()),
+        ];
+        let parts = parts.into_iter().map(|(name, value)| (name.to_owned(), value));
+        parts.chain(self.files.clone()).collect()
+    }
 }
 
-struct EngineRetriever(Engine);
-
-impl Retriever for EngineRetriever {
+impl Retriever for Measured {
     fn retrieve(&self, query: &str, limit: usize) -> Vec<(String, f32)> {
         self.retrieve_with_confidence(query, limit).0
     }
 
     fn retrieve_with_confidence(&self, query: &str, limit: usize) -> (Vec<(String, f32)>, Option<f32>) {
-        let considered = self.0.consider_text(query);
-        let entries = &self.0.snapshot().entries;
+        let considered = self.engine.consider_text(query);
+        let entries = &self.engine.snapshot().entries;
         let ranked = considered.ranking.iter().take(limit);
-        let list = ranked.map(|r| (entries[r.found.number as usize].id.clone(), r.score)).collect();
+        let list =
+            ranked.map(|ranked| (entries[ranked.found.number as usize].id.clone(), ranked.score)).collect();
         (list, Some(considered.confidence))
     }
+
+    fn fingerprint(&self) -> BTreeMap<String, String> {
+        Measured::fingerprint(self)
+    }
+}
+
+impl Answerer for Measured {
+    fn answer(&self, ask: &Ask<'_>) -> Outcome {
+        self.engine.answer(ask)
+    }
+
+    fn has_entry(&self, id: &str) -> bool {
+        self.engine.snapshot().entry(id).is_some()
+    }
+
+    fn fingerprint(&self) -> BTreeMap<String, String> {
+        Measured::fingerprint(self)
+    }
+}
+
+/// SHA-256 of each file of a folder of models, by `model FILE`; what cannot be read is left out.
+fn hashes_of(folder: &Path) -> Vec<(String, String)> {
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let hash = |file: std::fs::DirEntry| {
+        let path = file.path();
+        let is_model =
+            path.extension().is_some_and(|extension| extension == "json" || extension == "safetensors");
+        let bytes = std::fs::read(&path).ok().filter(|_| is_model)?;
+        Some((format!("model {}", file.file_name().to_string_lossy()), hex::encode(Sha256::digest(bytes))))
+    };
+    files.filter_map(hash).collect()
+}
+
+/// Version and SHA-256 of the running program.
+fn program_hash() -> &'static str {
+    static HASH: OnceLock<String> = OnceLock::new();
+    HASH.get_or_init(|| {
+        let version = env!("CARGO_PKG_VERSION");
+        let program = std::env::current_exe().ok().and_then(|path| std::fs::read(path).ok());
+        program.map_or_else(
+            || version.to_owned(),
+            |bytes| format!("{version} {}", hex::encode(Sha256::digest(bytes))),
+        )
+    })
 }
 
 /// A dataset's documents as entries: title = question, text = answer.
 pub fn entries_of(dataset: &Dataset) -> Vec<Entry> {
-    let entry = |document: &crate::eval::dataset::Document| {
-        Entry {
-            id: document.id.clone(),
-            question: document.title.clone(),
-            answer: document.text.clone(),
-            status: Status::Published,
-            language: language_of(&document.text),
-            revision: 1,
-            ..Entry::default()
-        }
+    let entry = |document: &Document| Entry {
+        id: document.id.clone(),
+        question: document.title.clone(),
+        answer: document.text.clone(),
+        status: Status::Published,
+        language: language_of(&document.text),
+        revision: 1,
+        ..Entry::default()
     };
     dataset.documents.iter().map(entry).collect()
 }
@@ -102,57 +173,4 @@ pub fn entries_of(dataset: &Dataset) -> Vec<Entry> {
 fn language_of(text: &str) -> Language {
     let japanese = text.chars().take(200).any(|c| matches!(c, 'ぁ'..='ヿ' | '一'..='鿿'));
     if japanese { Language::Ja } else { Language::En }
-}
-
-/// Runs `madoguchi eval …`.
-///
-/// # Errors
-/// When a file is missing or malformed.
-pub fn run(args: EvalArgs) -> anyhow::Result<ExitCode> {
-    let args = match args.command {
-        EvalCommand::Retrieval(args) => args,
-        EvalCommand::Answers(args) => return run_answers(args),
-    };
-    let dataset = Dataset::read(&args.dataset, &args.split, false)?;
-    let workshop = Workshop { adapt: args.adapt, ..Workshop::in_memory(models_folder(args.models.as_deref())) };
-    let files = DeskFiles { entries: entries_of(&dataset), ..DeskFiles::default() };
-    let system = match args.system {
-        Kind::Hybrid => System::Hybrid,
-        Kind::Lexical => System::Lexical,
-        Kind::Dense => System::Dense,
-    };
-    let engine = workshop.engine_of(Snapshot::of(files, super::today()))?.with_system(system);
-    let run = run_retrieval(&dataset, &EngineRetriever(engine), &RetrievalOptions::default());
-    println!("{}", serde_json::to_string(&run.summary())?);
-    Ok(ExitCode::SUCCESS)
-}
-
-fn run_answers(args: AnswersArgs) -> anyhow::Result<ExitCode> {
-    let today = super::today();
-    let files = crate::kb::files::load(&args.kb, today)?;
-    let workshop = Workshop { fitted: Some(args.kb.join("fitted")), ..Workshop::in_memory(models_folder(args.models.as_deref())) };
-    let engine = workshop.engine(files, today)?;
-    let has = |id: &str| engine.snapshot().entry(id).is_some();
-    let mut cases = crate::eval::cases::Cases::read(&args.cases, &has, false)?;
-    if let Some(split) = &args.split {
-        cases.keep_split(split);
-    }
-    let run = crate::eval::answers::run_answers(&cases, &engine, &Default::default());
-    println!("{}", serde_json::to_string_pretty(&run.summary())?);
-    if args.details {
-        for r in run.results_json() {
-            println!("{r}");
-        }
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-impl crate::eval::answers::Answerer for Engine {
-    fn answer(&self, ask: &crate::answer::Ask<'_>) -> crate::answer::Outcome {
-        Engine::answer(self, ask)
-    }
-
-    fn has_entry(&self, id: &str) -> bool {
-        self.snapshot().entry(id).is_some()
-    }
 }

@@ -4,6 +4,7 @@
 
 mod conversation;
 mod durability;
+mod eval;
 mod fakes;
 mod sign_in;
 mod store;

@@ -1,0 +1,278 @@
+//! The evaluator's bench from outside: our figures against ir_measures, the gate against a broken engine, the same
+//! command twice, and files that are not what they should be.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use madoguchi::eval::dataset::{Qrels, read_qrels};
+use madoguchi::eval::retrieval::{RetrievalOptions, score_run};
+use madoguchi::eval::rows::Skipped;
+use madoguchi::eval::trec::{read_run, write_qrels};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+/// Ours and ir_measures' name of each metric that both have.
+const METRICS: [(&str, &str); 14] = [
+    ("recall@1", "R@1"),
+    ("recall@10", "R@10"),
+    ("recall@100", "R@100"),
+    ("precision@1", "P@1"),
+    ("precision@3", "P@3"),
+    ("precision@5", "P@5"),
+    ("precision@10", "P@10"),
+    ("ndcg@10", "nDCG@10"),
+    ("mrr@10", "RR@10"),
+    ("map", "AP"),
+    ("success@1", "Success@1"),
+    ("success@3", "Success@3"),
+    ("success@5", "Success@5"),
+    ("success@10", "Success@10"),
+];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Runs `madoguchi eval …` in the checkout.
+fn eval(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_madoguchi"))
+        .arg("eval")
+        .args(arguments)
+        .current_dir(root())
+        .output()
+        .unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// What ir_measures says of a run file, by our names.
+fn ir_measures(qrels: &Path, run: &Path) -> BTreeMap<String, f64> {
+    const SCRIPT: &str = "
+import json, sys, ir_measures
+measures = [ir_measures.parse_measure(name) for name in sys.argv[3:]]
+qrels = list(ir_measures.read_trec_qrels(sys.argv[1]))
+values = ir_measures.calc_aggregate(measures, qrels, list(ir_measures.read_trec_run(sys.argv[2])))
+print(json.dumps({str(measure): value for measure, value in values.items()}))
+";
+    let python = root().join(".cache/venv/bin/python");
+    assert!(
+        python.is_file(),
+        "{} is missing: scripts/setup.sh --test installs ir_measures there",
+        python.display()
+    );
+    let output = Command::new(python)
+        .args(["-c", SCRIPT, text(qrels), text(run)])
+        .args(METRICS.map(|(_, theirs)| theirs))
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "ir_measures does not run (scripts/setup.sh --test installs it): {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let theirs: BTreeMap<String, f64> = serde_json::from_slice(&output.stdout).unwrap();
+    METRICS.map(|(ours, name)| (ours.to_owned(), theirs[name])).into_iter().collect()
+}
+
+fn assert_agrees(what: &str, ours: impl Fn(&str) -> Option<f64>, theirs: &BTreeMap<String, f64>) {
+    for (name, theirs) in theirs {
+        let ours = ours(name).unwrap_or_else(|| panic!("{what}: we have no {name}"));
+        assert!((ours - theirs).abs() < 1e-4, "{what}: {name} is {ours} here and {theirs} in ir_measures");
+    }
+}
+
+/// A small generator, so that the made-up runs are the same everywhere.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % n
+    }
+}
+
+#[test]
+fn made_up_runs_score_as_in_ir_measures() {
+    let dir = tempfile::tempdir().unwrap();
+    let (qrels_path, run_path) = (dir.path().join("made.qrels"), dir.path().join("made.run"));
+    let mut numbers = Numbers(7);
+    let (mut qrels, mut run) = (String::new(), String::new());
+    for query in 0..200 {
+        // Some queries have only judgements of 0, some are missing from the run, some of the run are not judged.
+        for document in 0..1 + numbers.below(12) {
+            let grade = if query % 11 == 0 { 0 } else { numbers.below(4) };
+            let _ = writeln!(qrels, "q{query} 0 d{document} {grade}");
+        }
+        let retrieved = if query % 13 == 0 { 0 } else { 1 + numbers.below(30) };
+        for document in 0..retrieved {
+            // Scores repeat within a query only where the order cannot matter to RR, whose tie rule differs from
+            // trec_eval's in ir_measures: see docs/evaluation.md.
+            let score = 1000 - numbers.below(30) * 31 - document;
+            let _ = writeln!(run, "q{query} Q0 d{} {} {score} made", (document * 7 + 3) % 31, document + 1);
+        }
+    }
+    let _ = writeln!(run, "unjudged Q0 d1 1 1.5 made");
+    std::fs::write(&qrels_path, qrels).unwrap();
+    std::fs::write(&run_path, run).unwrap();
+    let scored = {
+        let (mut skipped, mut hash) = (Skipped::new(true), Sha256::new());
+        let qrels: Qrels = read_qrels(&qrels_path, &mut skipped, &mut hash, |_, _| Ok(())).unwrap();
+        let run = read_run(&run_path, &mut skipped, &mut hash).unwrap();
+        score_run(run, &qrels, &RetrievalOptions::default())
+    };
+    assert_agrees("made-up run", |name| scored.mean(name), &ir_measures(&qrels_path, &run_path));
+}
+
+#[test]
+fn the_sample_desk_scores_as_in_ir_measures() {
+    let dir = tempfile::tempdir().unwrap();
+    let (qrels, run) = (dir.path().join("desk.qrels"), dir.path().join("desk.run"));
+    let summary =
+        stdout(&eval(&["answers", "--json", "--summary", "--run", text(&run), "--qrels", text(&qrels)]));
+    let summary: Value = serde_json::from_str(&summary).unwrap();
+    let mut theirs = ir_measures(&qrels, &run);
+    // A Trace holds ten candidates, and the summary of cases has fewer cut-offs.
+    theirs.retain(|name, _| summary.get(name).is_some());
+    assert!(theirs.len() >= 7, "{theirs:?}");
+    assert_agrees("sample desk", |name| summary[name].as_f64(), &theirs);
+}
+
+/// The development sets lie beside the checkout and are no part of it; without them this test has nothing to say that
+/// the two above do not say.
+#[test]
+fn the_development_sets_score_as_in_ir_measures() {
+    let data = root().join("../shared/data/eval");
+    for set in ["localgov-dev", "jsquad-valid"] {
+        let folder = data.join(set);
+        if !folder.is_dir() {
+            continue;
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let (qrels, run) = (dir.path().join("set.qrels"), dir.path().join("set.run"));
+        let summary = stdout(&eval(&[
+            "retrieval",
+            "--dataset",
+            text(&folder),
+            "--system",
+            "lexical",
+            "--json",
+            "--summary",
+            "--run",
+            text(&run),
+        ]));
+        let summary: Value = serde_json::from_str(&summary).unwrap();
+        let beir = folder.join("qrels/test.tsv");
+        let read = read_qrels(&beir, &mut Skipped::new(true), &mut Sha256::new(), |_, _| Ok(())).unwrap();
+        write_qrels(&qrels, read.0.iter().map(|(query, judgements)| (query.as_str(), judgements.clone())))
+            .unwrap();
+        assert_agrees(set, |name| summary[name].as_f64(), &ir_measures(&qrels, &run));
+    }
+}
+
+fn without_timings(output: &str) -> Value {
+    let mut value: Value = serde_json::from_str(output).unwrap();
+    let object = value.as_object_mut().unwrap();
+    assert!(object.remove("p50_ms").is_some() && object.remove("p99_ms").is_some());
+    value
+}
+
+#[test]
+fn a_broken_engine_fails_gate_and_compare_and_a_second_run_passes_both() {
+    let dir = tempfile::tempdir().unwrap();
+    let runs: Vec<PathBuf> = ["first", "second", "broken"].iter().map(|name| dir.path().join(name)).collect();
+    for (run, more) in runs.iter().zip([&[][..], &[], &["--shuffle-ranks", "1"]]) {
+        let output = stdout(&eval(&[&["answers", "--json"], more].concat()));
+        std::fs::write(run, output).unwrap();
+    }
+    let [first, second, broken] = [0, 1, 2].map(|i| std::fs::read_to_string(&runs[i]).unwrap());
+    assert_eq!(without_timings(&first), without_timings(&second), "the same command twice");
+    let changed = first.lines().zip(second.lines()).filter(|(a, b)| a != b).map(|(a, _)| a.trim_start());
+    assert!(changed.clone().all(|line| line.starts_with("\"p50_ms\"") || line.starts_with("\"p99_ms\"")));
+    assert_ne!(without_timings(&first), without_timings(&broken));
+
+    let limits = ["--fail-if-worse", "top1:0.02", "--fail-if-worse", "precision:0.02", "--show", "3"];
+    let compare = |a: &Path, b: &Path| eval(&[&["compare", text(a), text(b)], &limits[..]].concat());
+    assert_eq!(compare(&runs[0], &runs[1]).status.code(), Some(0));
+    let output = compare(&runs[0], &runs[2]);
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stdout));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("top1 is worse by"));
+
+    let gate = eval(&["gate"]);
+    assert_eq!(gate.status.code(), Some(0), "{}", String::from_utf8_lossy(&gate.stdout));
+    let gate = eval(&["gate", "--shuffle-ranks", "1"]);
+    assert_eq!(gate.status.code(), Some(1), "{}", String::from_utf8_lossy(&gate.stdout));
+    assert!(String::from_utf8_lossy(&gate.stdout).contains("FAIL"));
+}
+
+#[test]
+fn files_that_are_not_what_they_should_be_are_named_and_nothing_panics() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = |name: &str, bytes: &[u8]| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path
+    };
+    let beir = dir.path().join("beir");
+    std::fs::create_dir_all(beir.join("qrels")).unwrap();
+    std::fs::write(beir.join("corpus.jsonl"), b"\x7fELF\x00\x01").unwrap();
+    let long = file("long.jsonl", &vec![b'x'; 20 << 20]);
+    let cases: [(Vec<&str>, &str); 9] = [
+        (vec!["answers", "--cases", text(&file("empty.jsonl", b""))].clone(), "empty.jsonl is empty"),
+        (
+            vec!["answers", "--cases", text(&file("header.csv", "問い\n手数料\n".as_bytes()))].clone(),
+            "no column 質問",
+        ),
+        (vec!["answers", "--cases", text(&file("binary.csv", b"a,b\n\x00\x01\x02"))].clone(), "binary"),
+        (
+            vec!["answers", "--cases", text(&file("broken.xlsx", b"PK\x03\x04...."))].clone(),
+            "not a readable workbook",
+        ),
+        (vec!["answers", "--cases", text(&long)], "at most 4194304 are read"),
+        (vec!["answers", "--cases", "/nowhere"], "cannot open /nowhere"),
+        (vec!["retrieval", "--dataset", text(&beir)], "corpus.jsonl is binary"),
+        (vec!["compare", text(&long), text(&long)], "is not JSON"),
+        (vec!["gate", "--baseline", text(&file("baseline.json", b"{}"))].clone(), "is not a baseline"),
+    ]
+    .map(|(arguments, word)| (arguments, word));
+    for (arguments, word) in cases {
+        let output = eval(&arguments);
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {message}");
+        assert!(message.contains(word) && !message.contains("panicked"), "{arguments:?}: {message}");
+    }
+}
+
+#[test]
+fn wrong_rows_are_skipped_with_a_count_or_with_strict_are_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let cases = dir.path().join("cases.jsonl");
+    let good = std::fs::read_to_string(root().join("eval/cases/tax.jsonl")).unwrap();
+    let first: Vec<&str> = good.lines().take(3).collect();
+    let text_of = format!(
+        "{}\n{}\n{{\"id\":\"x\",\"question\":\"?\",\"expect\":\"answer\",\"entries\":[\"nowhere\"]}}\n",
+        first.join("\n"),
+        first[0]
+    );
+    std::fs::write(&cases, text_of).unwrap();
+    let output = eval(&["answers", "--cases", text(&cases), "--json", "--summary"]);
+    let summary: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!((summary["queries"].as_u64(), summary["skipped"].as_u64()), (Some(3), Some(2)));
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        message.contains("cases.jsonl:4: duplicate case id")
+            && message.contains("unknown entry id \"nowhere\""),
+        "{message}"
+    );
+    let strict = eval(&["answers", "--cases", text(&cases), "--strict"]);
+    assert_eq!(strict.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&strict.stderr).contains("cases.jsonl:4: duplicate"));
+}
