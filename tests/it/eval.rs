@@ -199,7 +199,7 @@ fn a_broken_engine_fails_gate_and_compare_and_a_second_run_passes_both() {
     assert!(changed.clone().all(|line| line.starts_with("\"p50_ms\"") || line.starts_with("\"p99_ms\"")));
     assert_ne!(without_timings(&first), without_timings(&broken));
 
-    let limits = ["--fail-if-worse", "top1:0.02", "--fail-if-worse", "precision:0.02", "--show", "3"];
+    let limits = ["--fail-if-worse", "top1:0.02", "--fail-if-worse", "mrr@10:0.02", "--show", "3"];
     let compare = |a: &Path, b: &Path| eval(&[&["compare", text(a), text(b)], &limits[..]].concat());
     assert_eq!(compare(&runs[0], &runs[1]).status.code(), Some(0));
     let output = compare(&runs[0], &runs[2]);
@@ -224,27 +224,25 @@ fn files_that_are_not_what_they_should_be_are_named_and_nothing_panics() {
     let beir = dir.path().join("beir");
     std::fs::create_dir_all(beir.join("qrels")).unwrap();
     std::fs::write(beir.join("corpus.jsonl"), b"\x7fELF\x00\x01").unwrap();
+    let empty = file("empty.jsonl", b"");
+    let header = file("header.csv", "問い\n手数料\n".as_bytes());
+    let binary = file("binary.csv", b"a,b\n\x00\x01\x02");
+    let broken = file("broken.xlsx", b"PK\x03\x04....");
     let long = file("long.jsonl", &vec![b'x'; 20 << 20]);
-    let cases: [(Vec<&str>, &str); 9] = [
-        (vec!["answers", "--cases", text(&file("empty.jsonl", b""))].clone(), "empty.jsonl is empty"),
-        (
-            vec!["answers", "--cases", text(&file("header.csv", "問い\n手数料\n".as_bytes()))].clone(),
-            "no column 質問",
-        ),
-        (vec!["answers", "--cases", text(&file("binary.csv", b"a,b\n\x00\x01\x02"))].clone(), "binary"),
-        (
-            vec!["answers", "--cases", text(&file("broken.xlsx", b"PK\x03\x04...."))].clone(),
-            "not a readable workbook",
-        ),
-        (vec!["answers", "--cases", text(&long)], "at most 4194304 are read"),
-        (vec!["answers", "--cases", "/nowhere"], "cannot open /nowhere"),
-        (vec!["retrieval", "--dataset", text(&beir)], "corpus.jsonl is binary"),
-        (vec!["compare", text(&long), text(&long)], "is not JSON"),
-        (vec!["gate", "--baseline", text(&file("baseline.json", b"{}"))].clone(), "is not a baseline"),
-    ]
-    .map(|(arguments, word)| (arguments, word));
+    let baseline = file("baseline.json", b"{}");
+    let cases: [(&[&str], &str); 9] = [
+        (&["answers", "--cases", text(&empty)], "empty.jsonl is empty"),
+        (&["answers", "--cases", text(&header)], "no column 質問"),
+        (&["answers", "--cases", text(&binary)], "binary"),
+        (&["answers", "--cases", text(&broken)], "not a readable workbook"),
+        (&["answers", "--cases", text(&long)], "at most 4194304 are read"),
+        (&["answers", "--cases", "/nowhere"], "cannot open /nowhere"),
+        (&["retrieval", "--dataset", text(&beir)], "corpus.jsonl is binary"),
+        (&["compare", text(&long), text(&long)], "is not JSON"),
+        (&["gate", "--baseline", text(&baseline)], "is not a baseline"),
+    ];
     for (arguments, word) in cases {
-        let output = eval(&arguments);
+        let output = eval(arguments);
         let message = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {message}");
         assert!(message.contains(word) && !message.contains("panicked"), "{arguments:?}: {message}");
