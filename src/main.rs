@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use madoguchi::command::{self, ask, desk, dictionary, evaluation};
-use madoguchi::{embed, fit};
+use madoguchi::command::{self, ask, desk, dictionary, evaluation, serve, user};
+use madoguchi::{embed, fit, http};
 
 /// Madoguchi (窓口): the service counter of a Japanese support desk.
 #[derive(Debug, Parser)]
@@ -16,6 +16,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Serve the desk over HTTP.
+    Serve(serve::ServeArgs),
     /// Ask one question and print the Decision.
     Ask(ask::AskArgs),
     /// Measure answer quality.
@@ -30,10 +32,15 @@ enum Command {
     Dict(dictionary::DictArgs),
     /// Rebuild the index.
     Index(desk::IndexArgs),
+    /// Make accounts for the staff.
+    User(user::UserArgs),
+    /// Print the API's description (OpenAPI) as JSON.
+    Openapi,
 }
 
 fn main() -> ExitCode {
     command::run(|| match Cli::parse().command {
+        Command::Serve(args) => serve::run(args),
         Command::Ask(args) => ask::run(args),
         Command::Eval(args) => evaluation::run(args),
         Command::Fit(args) => fit::run(args).map(|()| ExitCode::SUCCESS),
@@ -41,5 +48,7 @@ fn main() -> ExitCode {
         Command::Kb(args) => desk::run_kb(args),
         Command::Dict(args) => dictionary::run(args),
         Command::Index(args) => desk::run_index(args),
+        Command::User(args) => user::run(args),
+        Command::Openapi => command::print(&http::openapi()),
     })
 }

@@ -5,7 +5,10 @@ pub mod ask;
 pub mod desk;
 pub mod dictionary;
 pub mod evaluation;
+pub mod serve;
+pub mod user;
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -18,6 +21,17 @@ pub fn run(command: impl FnOnce() -> anyhow::Result<ExitCode>) -> ExitCode {
         eprintln!("madoguchi: {error:#}");
         ExitCode::from(2)
     })
+}
+
+/// Prints `text`; a reader that has gone away (`| head`) is no error.
+///
+/// # Errors
+/// When standard output cannot be written for another reason.
+pub fn print(text: &str) -> anyhow::Result<ExitCode> {
+    match writeln!(std::io::stdout(), "{text}") {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(ExitCode::SUCCESS),
+    }
 }
 
 /// Today at the desk: the only place where commands read the clock.

@@ -1,0 +1,120 @@
+//! `madoguchi serve`: reads the desk's files, opens index and database, and serves until it is told to stop.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+use clap::Args;
+use tokio::net::TcpListener;
+
+use super::today;
+use crate::app::{App, SystemClock};
+use crate::config::{Config, Flags};
+use crate::http::{self, Settings};
+use crate::kb::files;
+use crate::publish::Workshop;
+use crate::store::SqliteStore;
+
+/// Arguments of `madoguchi serve`.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Address to listen on, such as 127.0.0.1:8080.
+    #[arg(long)]
+    listen: Option<String>,
+    /// Folder of database and index.
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// Folder of the desk's files.
+    #[arg(long)]
+    kb: Option<PathBuf>,
+    /// Folder of the models.
+    #[arg(long)]
+    models: Option<PathBuf>,
+    /// Configuration file (TOML).
+    #[arg(long)]
+    config: Option<PathBuf>,
+}
+
+/// How often what has expired is dropped.
+const SWEEP_EVERY: std::time::Duration = std::time::Duration::from_secs(600);
+
+/// Serves the desk.
+///
+/// # Errors
+/// When the configuration, the desk's files, the index or the database is unusable; names file or key.
+pub fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
+    let ServeArgs { listen, data, kb, models, config } = args;
+    let config = Config::load(&Flags { config, listen, data_dir: data, kb_dir: kb, models_dir: models })?;
+    start_log(&config);
+    tokio::runtime::Runtime::new()?.block_on(serve(config))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn start_log(config: &Config) {
+    let filter = tracing_subscriber::EnvFilter::new(&config.log);
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if config.log_json { log.json().init() } else { log.init() }
+}
+
+async fn serve(config: Config) -> anyhow::Result<()> {
+    std::fs::create_dir_all(&config.data_dir).with_context(|| {
+        format!("cannot create {}; choose a writable folder with --data", config.data_dir.display())
+    })?;
+    // Listen first: an address in use is then known before the index is built.
+    let listener = TcpListener::bind(config.listen).await.with_context(|| {
+        format!("cannot listen on {}; choose another address with --listen", config.listen)
+    })?;
+    let workshop = Workshop::in_memory(&config.models_dir)
+        .with_index(config.data_dir.join("index"))
+        .with_fitted(config.kb_dir.join("fitted"));
+    let engine = workshop.engine(files::load(&config.kb_dir, today())?, today())?;
+    let store = SqliteStore::open(&config.data_dir.join("madoguchi.db")).await?;
+    let app =
+        Arc::new(App::new(Arc::new(store), Arc::new(engine), Arc::new(SystemClock), config.limits.clone()));
+    greet(&app, &listener).await?;
+    let sweeper = tokio::spawn(sweep(Arc::clone(&app)));
+    http::serve(listener, app, Settings::of(&config), stop_signal()).await?;
+    sweeper.abort();
+    Ok(())
+}
+
+async fn greet(app: &App, listener: &TcpListener) -> anyhow::Result<()> {
+    let at = listener.local_addr()?;
+    println!("お客様の画面   http://{at}/        (customer page)");
+    println!("担当者の画面   http://{at}/staff   (staff page)");
+    match app.first_sign_in().await? {
+        Some(token) => {
+            println!("初回サインイン http://{at}/staff/sign-in?once={token}   (one-time staff sign-in)")
+        }
+        None => println!(
+            "担当者は登録した名前とパスワードでサインインします。 (staff sign in with name and password)"
+        ),
+    }
+    Ok(())
+}
+
+async fn sweep(app: Arc<App>) {
+    let mut ticks = tokio::time::interval(SWEEP_EVERY);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = app.sweep().await {
+            tracing::warn!("expired rows stay for now: {error}");
+        }
+    }
+}
+
+async fn stop_signal() {
+    let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        Ok(signal) => signal,
+        Err(error) => {
+            tracing::warn!("cannot listen for SIGTERM: {error}");
+            return std::future::pending().await;
+        }
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+    tracing::info!("stopping");
+}
