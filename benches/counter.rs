@@ -1,1 +1,3 @@
-fn main(){}
+//! The bench binary; its groups come with what they measure.
+
+fn main() {}

@@ -15,9 +15,9 @@ pub const COUNT: usize = 25;
 
 /// Names of the signals, in order.
 pub const NAMES: [&str; COUNT] = [
-    "score_margin",       // ranker's score, best minus second (another topic)
-    "score_share",        // softmax of the ranker's scores: share of the best
-    "coverage_body",      // of the best candidate, and so on
+    "score_margin",  // ranker's score, best minus second (another topic)
+    "score_share",   // softmax of the ranker's scores: share of the best
+    "coverage_body", // of the best candidate, and so on
     "coverage_title",
     "coverage_phrasing",
     "exactness",
@@ -28,18 +28,18 @@ pub const NAMES: [&str; COUNT] = [
     "cosine_phrasing",
     "cosine_answer",
     "cosine_passage",
-    "lexical_lead",       // best BM25 share minus second's
-    "dense_lead",         // best phrasing cosine minus the best of the others
-    "agreement",          // both retrievers put the same entry first
+    "lexical_lead", // best BM25 share minus second's
+    "dense_lead",   // best phrasing cosine minus the best of the others
+    "agreement",    // both retrievers put the same entry first
     "best_is_lexical_top",
     "best_is_dense_top",
-    "top_lexical",        // highest raw BM25 / (1 + asked terms)
-    "asked_terms",        // ln(1 + n)
-    "asked_mass",         // summed idf of the question / 10
+    "top_lexical", // highest raw BM25 / (1 + asked terms)
+    "asked_terms", // ln(1 + n)
+    "asked_mass",  // summed idf of the question / 10
     "smalltalk_likeness",
     "smalltalk_cosine",
-    "mean_cosine",        // mean phrasing cosine of the ten best: a question close to all is close to none
-    "readings",           // reading grams of the best candidate
+    "mean_cosine", // mean phrasing cosine of the ten best: a question close to all is close to none
+    "readings",    // reading grams of the best candidate
 ];
 
 /// Signals of one question, in the order of [`NAMES`].

@@ -13,29 +13,29 @@ pub const COUNT: usize = 23;
 
 /// Names, in order; the model file names them too and a mismatch is refused.
 pub const NAMES: [&str; COUNT] = [
-    "lexical_share",      // retriever's BM25 / the best candidate's
-    "dense_share",        // summary score / the best candidate's
-    "lexical_rank",       // 1 / rank
-    "dense_rank",         // 1 / rank
-    "bm25_body",          // BM25 over all text / the most this question can reach
-    "bm25_question",      // BM25 over question and keywords / the most
-    "bm25_answer",        // BM25 over the answer / the most
-    "coverage_body",      // idf share of the question's terms that the entry holds, synonyms counted
-    "coverage_title",     // … that question, phrasings and keywords hold
-    "coverage_phrasing",  // … that the best single question or phrasing holds
-    "exactness",          // idf share of that phrasing's terms that the question holds
-    "rarest_matched",     // whether the entry holds the question's rarest term
-    "unknown_share",      // idf share of the question's terms that no entry holds
-    "adjacent",           // share of adjacent term pairs of the question that are adjacent in the entry
-    "grams",              // Dice coefficient of character grams with the best question or phrasing
-    "cosine_question",    // with the question
-    "cosine_phrasing",    // with the closest of question and phrasings
-    "cosine_answer",      // with the answer
-    "cosine_passage",     // with the closest passage of the answer
-    "asked_terms",        // ln(1 + distinct terms of the question)
-    "answer_length",      // ln(1 + terms of the answer)
-    "same_language",      // entry and question in one language
-    "readings",           // Dice coefficient of reading grams with the best question or phrasing
+    "lexical_share",     // retriever's BM25 / the best candidate's
+    "dense_share",       // summary score / the best candidate's
+    "lexical_rank",      // 1 / rank
+    "dense_rank",        // 1 / rank
+    "bm25_body",         // BM25 over all text / the most this question can reach
+    "bm25_question",     // BM25 over question and keywords / the most
+    "bm25_answer",       // BM25 over the answer / the most
+    "coverage_body",     // idf share of the question's terms that the entry holds, synonyms counted
+    "coverage_title",    // … that question, phrasings and keywords hold
+    "coverage_phrasing", // … that the best single question or phrasing holds
+    "exactness",         // idf share of that phrasing's terms that the question holds
+    "rarest_matched",    // whether the entry holds the question's rarest term
+    "unknown_share",     // idf share of the question's terms that no entry holds
+    "adjacent",          // share of adjacent term pairs of the question that are adjacent in the entry
+    "grams",             // Dice coefficient of character grams with the best question or phrasing
+    "cosine_question",   // with the question
+    "cosine_phrasing",   // with the closest of question and phrasings
+    "cosine_answer",     // with the answer
+    "cosine_passage",    // with the closest passage of the answer
+    "asked_terms",       // ln(1 + distinct terms of the question)
+    "answer_length",     // ln(1 + terms of the answer)
+    "same_language",     // entry and question in one language
+    "readings",          // Dice coefficient of reading grams with the best question or phrasing
 ];
 
 /// Positions in [`NAMES`] that other steps read by name.
@@ -102,11 +102,15 @@ impl<'a> FeatureSource<'a> {
         let fields = Fields::of(document);
         let holds = |list: &[TermId], asked: &AskedTerm| asked.holds(|id| list.binary_search(&id).is_ok());
         let coverage = |list: &[TermId]| {
-            self.question.asked.iter().filter(|asked| holds(list, asked)).map(mass).sum::<f32>() / self.total_idf
+            self.question.asked.iter().filter(|asked| holds(list, asked)).map(mass).sum::<f32>()
+                / self.total_idf
         };
         let (phrasing_coverage, exactness) = self.best_phrasing(document, documents);
-        let grams = document.grams.iter().map(|grams| dice(grams, &self.question.gram_hashes)).fold(0.0, f32::max);
-        let share = |score: Option<(f32, u32)>, best: f32| score.map_or(0.0, |(s, _)| s / best.max(f32::MIN_POSITIVE));
+        let grams =
+            document.grams.iter().map(|grams| dice(grams, &self.question.gram_hashes)).fold(0.0, f32::max);
+        let share = |score: Option<(f32, u32)>, best: f32| {
+            score.map_or(0.0, |(s, _)| s / best.max(f32::MIN_POSITIVE))
+        };
         let rank = |score: Option<(f32, u32)>| score.map_or(0.0, |(_, rank)| 1.0 / rank as f32);
         [
             share(found.lexical, self.retrieved.best_lexical),
@@ -131,7 +135,11 @@ impl<'a> FeatureSource<'a> {
             (1.0 + self.question.asked.len() as f32).ln(),
             (1.0 + document.answer.len() as f32).ln(),
             f32::from(document.english == (self.question.language == crate::kb::Language::En)),
-            document.readings.iter().map(|grams| dice(grams, &self.question.reading_hashes)).fold(0.0, f32::max),
+            document
+                .readings
+                .iter()
+                .map(|grams| dice(grams, &self.question.reading_hashes))
+                .fold(0.0, f32::max),
         ]
     }
 
@@ -170,7 +178,9 @@ impl<'a> FeatureSource<'a> {
                 let held = |asked: &&AskedTerm| asked.holds(|id| list.binary_search(&id).is_ok());
                 let covered = asked.iter().filter(held).map(mass).sum::<f32>() / self.total_idf;
                 let total: f32 = list.iter().map(|id| documents.idf(Some(*id))).sum();
-                let said = |id: &&TermId| asked.iter().any(|a| a.id == Some(**id) || a.alternatives.iter().any(|w| w.contains(id)));
+                let said = |id: &&TermId| {
+                    asked.iter().any(|a| a.id == Some(**id) || a.alternatives.iter().any(|w| w.contains(id)))
+                };
                 let shared: f32 = list.iter().filter(said).map(|id| documents.idf(Some(*id))).sum();
                 (covered, if total > 0.0 { shared / total } else { 0.0 })
             })
@@ -198,7 +208,10 @@ impl AskedTerm {
     /// Whether a list that `has` a term holds this term or, whole, one of its other wordings.
     pub fn holds(&self, has: impl Fn(TermId) -> bool) -> bool {
         self.id.is_some_and(&has)
-            || self.alternatives.iter().any(|wording| !wording.is_empty() && wording.iter().all(|id| has(*id)))
+            || self
+                .alternatives
+                .iter()
+                .any(|wording| !wording.is_empty() && wording.iter().all(|id| has(*id)))
     }
 }
 

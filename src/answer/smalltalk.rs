@@ -64,8 +64,10 @@ impl SmallTalkMatcher {
                     ..Entry::default()
                 })
                 .collect();
-            let terms: Vec<_> =
-                entries.iter().map(|entry| crate::index::documents::EntryTerms::of(entry, analyzer)).collect();
+            let terms: Vec<_> = entries
+                .iter()
+                .map(|entry| crate::index::documents::EntryTerms::of(entry, analyzer))
+                .collect();
             VectorIndex::build(&entries, &terms, embedder)
         });
         Self { phrasings, vectors }

@@ -1,4 +1,4 @@
-//! Gradient-boosted regression trees, small and exact: inference here, fitting in [`super::fit`].
+//! Gradient-boosted regression trees, small and exact: inference here, fitting in [`crate::fit`].
 
 use serde::{Deserialize, Serialize};
 
@@ -62,12 +62,16 @@ mod tests {
 
     #[test]
     fn trees_add_up_and_malformed_ones_end() {
-        let step = vec![Node::Split { f: 0, t: 0.5, l: 1, r: 2 }, Node::Leaf { v: -1.0 }, Node::Leaf { v: 2.0 }];
+        let step =
+            vec![Node::Split { f: 0, t: 0.5, l: 1, r: 2 }, Node::Leaf { v: -1.0 }, Node::Leaf { v: 2.0 }];
         let cyclic = vec![Node::Split { f: 0, t: 0.5, l: 0, r: 9 }];
         let forest = Forest(vec![step.clone(), step, cyclic]);
         assert_eq!(forest.predict(&[0.5]), -2.0);
         assert_eq!(forest.predict(&[0.6]), 4.0);
         assert_eq!(Forest::default().predict(&[1.0]), 0.0);
-        assert_eq!(serde_json::from_str::<Forest>(&serde_json::to_string(&forest).expect("plain")).expect("same"), forest);
+        assert_eq!(
+            serde_json::from_str::<Forest>(&serde_json::to_string(&forest).expect("plain")).expect("same"),
+            forest
+        );
     }
 }

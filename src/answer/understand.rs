@@ -113,7 +113,8 @@ impl Question {
                 .iter()
                 .filter_map(|wording| wording.iter().map(|term| documents.term_id(term)).collect())
                 .collect();
-            let wordings: Vec<String> = expansion.alternatives.iter().map(|wording| wording.concat()).collect();
+            let wordings: Vec<String> =
+                expansion.alternatives.iter().map(|wording| wording.concat()).collect();
             self.expansions.push(format!("{} → {}", heads.concat(), wordings.join(", ")));
             for asked in self.asked.iter_mut().filter(|asked| heads.contains(&asked.term.as_str())) {
                 asked.alternatives.extend(known.iter().cloned());
@@ -123,13 +124,18 @@ impl Question {
 }
 
 /// The readings of a question: alone, and completed from the conversation when it may be a follow-up.
-pub fn readings(ask: &Ask<'_>, snapshot: &Snapshot, analyzer: &Analyzer, documents: &Documents) -> Vec<Question> {
+pub fn readings(
+    ask: &Ask<'_>,
+    snapshot: &Snapshot,
+    analyzer: &Analyzer,
+    documents: &Documents,
+) -> Vec<Question> {
     let alone = Question::new(ask.text, analyzer, documents, ask.context.language);
     let mut readings = Vec::with_capacity(2);
-    if alone.terms.len() <= FOLLOW_UP_TERMS || refers_back(&alone.normalized) {
-        if let Some(context) = context_text(&ask.context, snapshot) {
-            readings.push(alone.completed(&context, analyzer, documents));
-        }
+    if (alone.terms.len() <= FOLLOW_UP_TERMS || refers_back(&alone.normalized))
+        && let Some(context) = context_text(&ask.context, snapshot)
+    {
+        readings.push(alone.completed(&context, analyzer, documents));
     }
     readings.insert(0, alone);
     readings
@@ -138,7 +144,19 @@ pub fn readings(ask: &Ask<'_>, snapshot: &Snapshot, analyzer: &Analyzer, documen
 /// Words that point at the turn before.
 fn refers_back(normalized: &str) -> bool {
     const POINTERS: [&str; 14] = [
-        "それ", "その", "これ", "この場合", "あれ", "じゃあ", "では", "だと", "の場合", "ほかには", "他には", "what about", "how about",
+        "それ",
+        "その",
+        "これ",
+        "この場合",
+        "あれ",
+        "じゃあ",
+        "では",
+        "だと",
+        "の場合",
+        "ほかには",
+        "他には",
+        "what about",
+        "how about",
         "and ",
     ];
     POINTERS.iter().any(|pointer| normalized.contains(pointer))

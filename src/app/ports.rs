@@ -46,4 +46,3 @@ impl Clock for SystemClock {
         jiff::Timestamp::now().as_millisecond()
     }
 }
-

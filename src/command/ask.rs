@@ -66,11 +66,22 @@ fn print_decision(engine: &Engine, outcome: &Outcome) {
         Decision::Clarify { candidates } => {
             println!("clarify");
             for candidate in candidates {
-                println!("  {} {} ({:.0}%)", candidate.entry_id, candidate.question, candidate.confidence * 100.0);
+                println!(
+                    "  {} {} ({:.0}%)",
+                    candidate.entry_id,
+                    candidate.question,
+                    candidate.confidence * 100.0
+                );
             }
         }
         Decision::HandOff(hand_off) => {
-            println!("handoff {} ({:?}, queue {})\n\n{}", hand_off.reason.name(), hand_off.priority, hand_off.queue, hand_off.wording);
+            println!(
+                "handoff {} ({:?}, queue {})\n\n{}",
+                hand_off.reason.name(),
+                hand_off.priority,
+                hand_off.queue,
+                hand_off.wording
+            );
         }
         Decision::SmallTalk { id, reply } => println!("smalltalk {id}\n\n{reply}"),
     }
@@ -94,7 +105,9 @@ fn print_trace(outcome: &Outcome) {
         trace.confidence, band.name, band.answer_from, band.clarify_from
     );
     for (i, candidate) in trace.candidates.iter().enumerate() {
-        let place = |hit: Option<(f32, u32)>| hit.map_or("–".to_owned(), |(score, rank)| format!("{score:.2} #{rank}"));
+        let place = |hit: Option<(f32, u32)>| {
+            hit.map_or("–".to_owned(), |(score, rank)| format!("{score:.2} #{rank}"))
+        };
         println!(
             "{:>2}. {} | score {:.3} | bm25 {} | dense {} | {}",
             i + 1,

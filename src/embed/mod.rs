@@ -1,7 +1,7 @@
 //! Embeddings: one [`Embedder`] for index and query. [`StaticModel`] is ours, trained by [`train`], tuned to a desk by
 //! [`adapt()`]. Works on the Analyzer's terms; never segments text itself and reads no configuration.
 //!
-//! Reading order: this file → [`static_model`] (file format, embedding) → `contrast` (the loss) → [`adapt`] →
+//! Reading order: this file → [`static_model`] (file format, embedding) → `contrast` (the loss) → [`mod@adapt`] →
 //! [`train`].
 
 pub mod adapt;

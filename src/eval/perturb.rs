@@ -1,6 +1,6 @@
 //! Japanese perturbations: the same question as another customer would type it. Each kind changes one thing, is
 //! deterministic for a seed, and returns nothing where it does not apply. Owns the kinds; word tables are in
-//! [`super::variants`].
+//! `variants`.
 
 use std::collections::BTreeMap;
 

@@ -102,7 +102,8 @@ pub fn grow(table: &Table, base: &[f32], loss: Loss, growth: &Growth) -> Forest 
         let mut rows: Vec<u32> =
             order.iter().take(seen).flat_map(|&g| table.range(g)).map(|row| row as u32).collect();
         rows.sort_unstable();
-        let grower = Grower { bins: &bins, gradients: &gradients, hessians: &hessians, growth, width: table.width };
+        let grower =
+            Grower { bins: &bins, gradients: &gradients, hessians: &hessians, growth, width: table.width };
         let mut tree = Vec::new();
         // A random half of the features per tree decorrelates the trees.
         let features: Vec<usize> = (0..table.width).filter(|_| random.random::<f32>() < 0.7).collect();
@@ -310,8 +311,11 @@ mod tests {
             let rows: Vec<[f32; 2]> = (0..10).map(|_| [random.random(), random.random()]).collect();
             // The right one is the one closest to 0.3 in the first feature: not a linear rule.
             let best = (0..10).min_by(|a, b| (rows[*a][0] - 0.3).abs().total_cmp(&(rows[*b][0] - 0.3).abs()));
-            let group: Vec<(&[f32], f32)> =
-                rows.iter().enumerate().map(|(i, row)| (row.as_slice(), f32::from(Some(i) == best))).collect();
+            let group: Vec<(&[f32], f32)> = rows
+                .iter()
+                .enumerate()
+                .map(|(i, row)| (row.as_slice(), f32::from(Some(i) == best)))
+                .collect();
             table.push(&group, 1.0);
         }
         let base = vec![0.0; table.targets.len()];

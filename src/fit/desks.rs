@@ -50,7 +50,9 @@ pub fn from_pairs(path: &Path, base: &DeskFiles, seed: u64) -> anyhow::Result<Ve
     for line in BufReader::new(GzDecoder::new(file)).lines() {
         let pair: Pair = serde_json::from_str(&line?).with_context(|| path.display().to_string())?;
         let fits = !pair.mt && pair.a.chars().count() >= 4 && pair.b.chars().count() >= 30;
-        if fits && !matches!(pair.source.as_str(), "sudachi-synonyms" | "python-docs-ja" | "smalltalk" | "jsts") {
+        if fits
+            && !matches!(pair.source.as_str(), "sudachi-synonyms" | "python-docs-ja" | "smalltalk" | "jsts")
+        {
             by_source.entry(pair.source).or_default().entry(pair.b).or_default().push(pair.a);
         }
     }
@@ -66,6 +68,14 @@ pub fn from_pairs(path: &Path, base: &DeskFiles, seed: u64) -> anyhow::Result<Ve
             desks.push(untitled(&source, all.clone(), base, &mut random));
             desks.push(reworded(&source, all, base, &mut random));
         }
+    }
+    for desk in &desks {
+        tracing::debug!(
+            desk = desk.name,
+            entries = desk.files.entries.len(),
+            questions = desk.questions.len(),
+            "practice desk"
+        );
     }
     Ok(desks)
 }
@@ -83,7 +93,12 @@ fn entry(id: usize, question: &str, answer: &str) -> Entry {
     }
 }
 
-fn desk(name: String, base: &DeskFiles, entries: Vec<Entry>, mut questions: Vec<(String, Vec<String>)>) -> PracticeDesk {
+fn desk(
+    name: String,
+    base: &DeskFiles,
+    entries: Vec<Entry>,
+    mut questions: Vec<(String, Vec<String>)>,
+) -> PracticeDesk {
     questions.truncate(DESK_QUESTIONS);
     let files = DeskFiles { entries, smalltalk: base.smalltalk.clone(), ..DeskFiles::default() };
     PracticeDesk { name, files, questions }
@@ -125,7 +140,8 @@ fn reworded(source: &str, mut passages: Passages, base: &DeskFiles, random: &mut
 
 /// Drops about half of the question's stretches of one script and adds two short stretches of the answer.
 fn reword(question: &str, answer: &str, random: &mut StdRng) -> String {
-    let mut kept: Vec<String> = stretches(question).into_iter().filter(|_| random.random::<f32>() < 0.5).collect();
+    let mut kept: Vec<String> =
+        stretches(question).into_iter().filter(|_| random.random::<f32>() < 0.5).collect();
     let told: Vec<String> = stretches(answer).into_iter().filter(|s| s.chars().count() >= 2).collect();
     for _ in 0..2 {
         if !told.is_empty() {

@@ -38,8 +38,8 @@ pub fn fit(table: &Table, loss: Loss, penalty: f32) -> Linear {
         let mut slope = vec![0.0_f32; width + 1];
         for (row, gradient) in gradients.iter().enumerate().filter(|(_, g)| **g != 0.0) {
             let x = table.row(row);
-            for j in 0..width {
-                slope[j] += gradient * standard(x, j);
+            for (j, slope) in slope[..width].iter_mut().enumerate() {
+                *slope += gradient * standard(x, j);
             }
             slope[width] += gradient;
         }

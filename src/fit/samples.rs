@@ -106,15 +106,24 @@ impl ConfidenceSamples {
                 for turn in &case.turns {
                     context = engine.answer(&Ask { text: turn, context }).context;
                 }
-                if case.expect == Expected::SmallTalk || engine.snapshot().rules.first_match(&case.question).is_some() {
+                if case.expect == Expected::SmallTalk
+                    || engine.snapshot().rules.first_match(&case.question).is_some()
+                {
                     return None;
                 }
                 let best = engine.consider_best(&Ask { text: &case.question, context });
-                let top = best.ranking.first().map(|top| &engine.snapshot().entries[top.found.number as usize].id);
+                let top =
+                    best.ranking.first().map(|top| &engine.snapshot().entries[top.found.number as usize].id);
                 let right = case.expect != Expected::HandOff && top.is_some_and(|id| case.accepts(id));
                 let key = case.entries.first().unwrap_or(&case.id);
-                let fold = key.bytes().fold(7_usize, |hash, byte| hash.wrapping_mul(31) + usize::from(byte)) % FOLDS;
-                Some(ConfidenceSample { signals: best.signals, right, part: Part::Calibrate, fold: Some(fold) })
+                let fold =
+                    key.bytes().fold(7_usize, |hash, byte| hash.wrapping_mul(31) + usize::from(byte)) % FOLDS;
+                Some(ConfidenceSample {
+                    signals: best.signals,
+                    right,
+                    part: Part::Calibrate,
+                    fold: Some(fold),
+                })
             })
             .collect();
         self.0.extend(found.into_iter().flatten());

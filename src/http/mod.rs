@@ -1,6 +1,6 @@
 //! The only module that knows HTTP, JSON and HTML: a thin skin over [`crate::app::App`].
 //!
-//! Reading order: [`routes`] shows every route with who may call it; `server` accepts connections, `edge` wraps every
+//! Reading order: `routes` shows every route with who may call it; `server` accepts connections, `edge` wraps every
 //! request (limits, headers, problem documents, metrics), `auth` guards; `conversations`, `search`, `staff` are the
 //! API's handlers, `dto` its shapes, `events` its live streams; `pages` and `assets` are what a browser sees.
 //! Decides nothing about conversations: that is the app's.

@@ -97,7 +97,8 @@ impl Documents {
     }
 
     fn add(&mut self, entry: &Entry, terms: &EntryTerms) {
-        let mut number = |list: &[String]| -> Vec<TermId> { list.iter().map(|term| self.intern(term)).collect() };
+        let mut number =
+            |list: &[String]| -> Vec<TermId> { list.iter().map(|term| self.intern(term)).collect() };
         let document = Document {
             question: number(&terms.question),
             phrasings: terms.phrasings.iter().map(|list| number(list)).collect(),
@@ -211,7 +212,8 @@ impl EntryTerms {
             .collect();
         let terms = |analysis: &Analysis| analysis.terms().map(str::to_owned).collect::<Vec<String>>();
         let question = analyzer.analyze(&entry.question);
-        let phrasings: Vec<Analysis> = entry.phrasings.iter().map(|phrasing| analyzer.analyze(phrasing)).collect();
+        let phrasings: Vec<Analysis> =
+            entry.phrasings.iter().map(|phrasing| analyzer.analyze(phrasing)).collect();
         let readings = std::iter::once(&question).chain(&phrasings).map(Analysis::reading_grams).collect();
         Self {
             question: terms(&question),

@@ -178,7 +178,8 @@ impl LexicalIndex {
         }
         let clauses = terms.iter().map(|term| (Occur::Should, self.fields.query(term))).collect();
         let searcher = self.reader.searcher();
-        let found = searcher.search(&BooleanQuery::new(clauses), &TopDocs::with_limit(limit).order_by_score())?;
+        let found =
+            searcher.search(&BooleanQuery::new(clauses), &TopDocs::with_limit(limit).order_by_score())?;
         let mut hits = Vec::with_capacity(found.len());
         for (score, address) in found {
             let numbers = searcher.segment_reader(address.segment_ord).fast_fields().u64(NUMBER)?;

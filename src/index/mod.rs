@@ -134,14 +134,14 @@ impl Index {
         if aside.exists() {
             fs::remove_dir_all(&aside)?;
         }
-        fs::create_dir_all(aside.join(LEXICAL))
-            .with_context(|| format!("cannot create {}; choose a writable folder with --data", aside.display()))?;
+        fs::create_dir_all(aside.join(LEXICAL)).with_context(|| {
+            format!("cannot create {}; choose a writable folder with --data", aside.display())
+        })?;
         let index = Self::build_parts(Some(&aside), &snapshot.entries, analyzer, embedder, fingerprint)?;
         let documents_sha256 = write_hashed(&aside.join(DOCUMENTS), &index.documents)?;
         let vectors_sha256 =
             index.vectors.as_ref().map(|vectors| write_hashed(&aside.join(VECTORS), vectors)).transpose()?;
-        let manifest =
-            Manifest { fingerprint: index.fingerprint.clone(), documents_sha256, vectors_sha256 };
+        let manifest = Manifest { fingerprint: index.fingerprint.clone(), documents_sha256, vectors_sha256 };
         fs::write(aside.join(MANIFEST), serde_json::to_vec_pretty(&manifest)?)?;
         if home.exists() {
             fs::remove_dir_all(home)?;
@@ -179,7 +179,9 @@ fn read_checked<T: for<'a> Deserialize<'a>>(path: &Path, sha256: &str) -> anyhow
 /// Removes indexes of earlier snapshots and builds that were cut short. Failing to is harmless.
 fn remove_others(folder: &Path, home: &Path) {
     let Ok(listing) = fs::read_dir(folder) else { return };
-    for path in listing.flatten().map(|item| item.path()).filter(|path: &PathBuf| path != home && path.is_dir()) {
+    for path in
+        listing.flatten().map(|item| item.path()).filter(|path: &PathBuf| path != home && path.is_dir())
+    {
         if let Err(error) = fs::remove_dir_all(&path) {
             tracing::warn!("an old index stays at {}: {error}", path.display());
         }

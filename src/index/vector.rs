@@ -145,7 +145,11 @@ impl VectorIndex {
             question: self.rows.dot(span.start as usize, query),
             nearest_phrasing: nearest(span.start, span.answers),
             answer,
-            nearest_passage: if span.end > span.answers + 1 { nearest(span.answers + 1, span.end) } else { answer },
+            nearest_passage: if span.end > span.answers + 1 {
+                nearest(span.answers + 1, span.end)
+            } else {
+                answer
+            },
         }
     }
 }

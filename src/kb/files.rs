@@ -126,7 +126,9 @@ fn read_toml<T>(folder: &Path, name: &str, problems: &mut Vec<Problem>, parse: P
 fn read_utf8(folder: &Path, file: &Path, problems: &mut Vec<Problem>) -> Option<String> {
     match fs::read(folder.join(file)) {
         Ok(bytes) => match String::from_utf8(bytes) {
-            Ok(text) => Some(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text).replace("\r\n", "\n")),
+            Ok(text) => {
+                Some(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text).replace("\r\n", "\n"))
+            }
             Err(error) => {
                 let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
                 let line = good.iter().filter(|&&b| b == b'\n').count() + 1;
@@ -159,7 +161,9 @@ fn read_entries(folder: &Path, problems: &mut Vec<Problem>) -> Vec<EntrySource> 
 /// `examples/<reason>.txt`, one utterance per line; `none*.txt` holds look-alikes. The folder may be absent.
 fn read_examples(folder: &Path, problems: &mut Vec<Problem>) -> Vec<HandOffExample> {
     let mut names: Vec<_> = match fs::read_dir(folder.join("examples")) {
-        Ok(listing) => listing.flatten().map(|item| PathBuf::from("examples").join(item.file_name())).collect(),
+        Ok(listing) => {
+            listing.flatten().map(|item| PathBuf::from("examples").join(item.file_name())).collect()
+        }
         Err(_) => return Vec::new(),
     };
     names.sort();

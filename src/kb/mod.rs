@@ -172,7 +172,11 @@ impl Wording {
     /// The text under `key` with `{name}` placeholders replaced; `None` when the desk lacks the key (lint reports it).
     pub fn text(&self, key: &str, language: Language, values: &[(&str, &str)]) -> Option<String> {
         let text = self.0.get(key)?.get(language);
-        Some(values.iter().fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value)))
+        Some(
+            values
+                .iter()
+                .fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value)),
+        )
     }
 }
 

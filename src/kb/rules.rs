@@ -162,7 +162,9 @@ impl RuleSet {
 /// NFKC, lower case, no white space, no control or zero-width characters: the text that rule patterns see.
 pub fn normalize_for_rules(text: &str) -> String {
     text.nfkc()
-        .filter(|c| !c.is_whitespace() && !c.is_control() && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{feff}'))
+        .filter(|c| {
+            !c.is_whitespace() && !c.is_control() && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{feff}')
+        })
         .flat_map(char::to_lowercase)
         .collect()
 }
@@ -208,7 +210,8 @@ mod tests {
 
     #[test]
     fn a_bad_pattern_names_rule_and_pattern() {
-        let error = RuleSet::compile(vec![rule("x", HandOffReason::Person, &["("], &[])]).expect_err("unclosed");
+        let error =
+            RuleSet::compile(vec![rule("x", HandOffReason::Person, &["("], &[])]).expect_err("unclosed");
         assert!(error.to_string().contains("rule x") && error.to_string().contains("\"(\""));
     }
 }

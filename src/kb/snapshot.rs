@@ -56,8 +56,17 @@ impl Snapshot {
         entries.sort_by(|a, b| a.id.cmp(&b.id));
         entries.dedup_by(|a, b| a.id == b.id);
         let by_id = entries.iter().enumerate().map(|(i, entry)| (entry.id.clone(), i)).collect();
-        let mut snapshot =
-            Self { desk, entries, vocabulary, rules, wording, smalltalk, examples, by_id, hash: String::new() };
+        let mut snapshot = Self {
+            desk,
+            entries,
+            vocabulary,
+            rules,
+            wording,
+            smalltalk,
+            examples,
+            by_id,
+            hash: String::new(),
+        };
         snapshot.hash = snapshot.content_hash();
         snapshot
     }

@@ -76,8 +76,8 @@ fn lay_side_by_side(members: &[Parameters], lexicon: &Lexicon) -> Wide {
                 .for_each(|row| row[slot.clone()].iter_mut().for_each(|x| *x *= scale));
         }
         for (word, gains) in wide.gains.iter_mut().enumerate() {
-            for side in 0..2 {
-                gains[side] += member.gains[side][word] / members.len() as f32;
+            for (gain, own) in gains.iter_mut().zip(&member.gains) {
+                *gain += own[word] / members.len() as f32;
             }
         }
     }
@@ -128,7 +128,7 @@ fn strongest(matrix: &[f32], d: usize, count: usize, random: &mut ChaCha8Rng) ->
     for _ in 0..ROUNDS {
         let mut next = vec![0.0; count * d];
         multiply(View::new(&basis, count, d), View::new(matrix, d, d), &mut next);
-        for row in 0..count {
+        for (row, strength) in strengths.iter_mut().enumerate() {
             let (done, rest) = next.split_at_mut(row * d);
             let current = &mut rest[..d];
             // Twice, because once is not enough in single precision.
@@ -138,7 +138,7 @@ fn strongest(matrix: &[f32], d: usize, count: usize, random: &mut ChaCha8Rng) ->
                     add_scaled(-along, other, current);
                 }
             }
-            strengths[row] = normalize(current);
+            *strength = normalize(current);
         }
         basis = next;
     }

@@ -39,7 +39,11 @@ const WORDING: [&str; 20] = [
 pub(super) fn desk(desk: &Desk, problems: &mut Vec<Problem>) {
     let file = Path::new("desk.toml");
     if !desk.time_zone.is_empty() && jiff::tz::TimeZone::get(&desk.time_zone).is_err() {
-        problems.push(Problem::new(file, 0, format!("time_zone {:?} is not an IANA time zone", desk.time_zone)));
+        problems.push(Problem::new(
+            file,
+            0,
+            format!("time_zone {:?} is not an IANA time zone", desk.time_zone),
+        ));
     }
     if desk.queues.is_empty() && !desk.time_zone.is_empty() {
         problems.push(Problem::new(file, 0, "queues must name at least one queue"));
@@ -50,7 +54,8 @@ pub(super) fn rules(rules: &[Rule], desk: &Desk, wording: &Wording, problems: &m
     let file = Path::new("rules.toml");
     let mut seen = HashMap::new();
     for rule in rules {
-        let mut report = |reason: String| problems.push(Problem::new(file, 0, format!("rule {:?}: {reason}", rule.id)));
+        let mut report =
+            |reason: String| problems.push(Problem::new(file, 0, format!("rule {:?}: {reason}", rule.id)));
         if seen.insert(&rule.id, ()).is_some() {
             report("duplicate id".into());
         }
@@ -124,7 +129,9 @@ fn entry(source: &EntrySource, today: Date, by_id: &HashMap<&str, &EntrySource>)
             match by_id.get(id.as_str()) {
                 None => report(key, format!("{key} names {id:?}, which does not exist")),
                 Some(_) if *id == entry.id => report(key, format!("{key} names the entry itself")),
-                Some(target) if entry.status == Status::Published && target.entry.status == Status::Archived => {
+                Some(target)
+                    if entry.status == Status::Published && target.entry.status == Status::Archived =>
+                {
                     report(key, format!("{key} names {id:?}, which is archived"));
                 }
                 Some(_) => {}
@@ -147,7 +154,10 @@ fn entry(source: &EntrySource, today: Date, by_id: &HashMap<&str, &EntrySource>)
         if entry.valid_from.is_some_and(|from| until < from) {
             report("valid_until", format!("valid_until {until} is before valid_from"));
         } else if until < today && entry.status == Status::Published {
-            report("valid_until", format!("{EXPIRED}: valid_until {until} is past; archive the entry or renew it"));
+            report(
+                "valid_until",
+                format!("{EXPIRED}: valid_until {until} is past; archive the entry or renew it"),
+            );
         }
     }
     found

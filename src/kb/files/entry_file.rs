@@ -62,7 +62,8 @@ pub fn parse_entry(text: &str) -> Result<(Entry, Lines), LineError> {
     };
     let matter = lines[1..end].join("\n");
     let front: FrontMatter = toml::from_str(&matter).map_err(|error| {
-        let line = error.span().map_or(0, |span| matter[..span.start.min(matter.len())].matches('\n').count());
+        let line =
+            error.span().map_or(0, |span| matter[..span.start.min(matter.len())].matches('\n').count());
         (line + 2, error.message().to_owned())
     })?;
     let mut places = Lines::new();
@@ -79,11 +80,9 @@ pub fn parse_entry(text: &str) -> Result<(Entry, Lines), LineError> {
     }
     let date = |key: &str, value: Option<toml::value::Datetime>| match value {
         None => Ok(None),
-        Some(value) => value
-            .to_string()
-            .parse::<jiff::civil::Date>()
-            .map(Some)
-            .map_err(|_| (places.get(key).copied().unwrap_or(1), format!("{key} must be a date such as 2026-04-01"))),
+        Some(value) => value.to_string().parse::<jiff::civil::Date>().map(Some).map_err(|_| {
+            (places.get(key).copied().unwrap_or(1), format!("{key} must be a date such as 2026-04-01"))
+        }),
     };
     let entry = Entry {
         valid_from: date("valid_from", front.valid_from)?,
@@ -152,7 +151,8 @@ impl Body {
     /// Reads the lines from index `start` on.
     fn parse(lines: &[&str], start: usize) -> Result<Self, LineError> {
         let mut rest = (start..lines.len()).filter(|&i| !lines[i].trim().is_empty());
-        let missing_question = || (start + 1, "the question is missing: a line `# …` must follow +++".to_owned());
+        let missing_question =
+            || (start + 1, "the question is missing: a line `# …` must follow +++".to_owned());
         let question_at = rest.next().ok_or_else(missing_question)?;
         let question = lines[question_at].strip_prefix("# ").ok_or_else(missing_question)?.trim().to_owned();
         let (mut phrasings, mut phrasing_lines) = (Vec::new(), Vec::new());
@@ -170,7 +170,10 @@ impl Body {
             phrasing_lines.push(i + 1);
         }
         let Some(answer_at) = answer_at else {
-            return Err((lines.len(), "the answer is missing: add a line `## 回答` and the text below it".into()));
+            return Err((
+                lines.len(),
+                "the answer is missing: add a line `## 回答` and the text below it".into(),
+            ));
         };
         let answer = lines[answer_at + 1..].join("\n").trim().to_owned();
         Ok(Self {

@@ -45,13 +45,16 @@ pub(super) fn parse_desk(file: &Path, text: &str, problems: &mut Vec<Problem>) -
     let line_of = |needle: &str| text.lines().position(|line| line.contains(needle)).map_or(0, |i| i + 1);
     let mut hours = [None; 7];
     for (day, times) in &raw.hours {
-        let Some(slot) = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"].iter().position(|d| d == day) else {
+        let Some(slot) = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"].iter().position(|d| d == day)
+        else {
             problems.push(Problem::new(file, line_of(day), format!("{day:?} is not a day; use mon … sun")));
             continue;
         };
         match parse_hours(times) {
             Some(parsed) => hours[slot] = parsed,
-            None => problems.push(Problem::new(file, line_of(day), "hours must be [\"09:00\", \"18:00\"] or []")),
+            None => {
+                problems.push(Problem::new(file, line_of(day), "hours must be [\"09:00\", \"18:00\"] or []"))
+            }
         }
     }
     let mut holidays = BTreeMap::new();
@@ -59,10 +62,19 @@ pub(super) fn parse_desk(file: &Path, text: &str, problems: &mut Vec<Problem>) -
         let date = holiday.date.to_string();
         match date.parse() {
             Ok(day) => drop(holidays.insert(day, holiday.name)),
-            Err(_) => problems.push(Problem::new(file, line_of(&date), "a holiday's date must be like 2026-11-23")),
+            Err(_) => {
+                problems.push(Problem::new(file, line_of(&date), "a holiday's date must be like 2026-11-23"))
+            }
         }
     }
-    Desk { name: raw.desk.name, sample: raw.desk.sample, time_zone: raw.desk.time_zone, hours, holidays, queues: raw.desk.queues }
+    Desk {
+        name: raw.desk.name,
+        sample: raw.desk.sample,
+        time_zone: raw.desk.time_zone,
+        hours,
+        holidays,
+        queues: raw.desk.queues,
+    }
 }
 
 /// `[]` = closed, `["09:00", "18:00"]` = open; `None` = malformed.
@@ -101,7 +113,12 @@ pub(super) fn parse_wording(file: &Path, text: &str, problems: &mut Vec<Problem>
 }
 
 /// Both `["handoff.security"]` and `[handoff.security]` give the key `handoff.security`.
-fn flatten(prefix: &str, table: toml::Table, into: &mut BTreeMap<String, Localized>, wrong: &mut dyn FnMut(&str)) {
+fn flatten(
+    prefix: &str,
+    table: toml::Table,
+    into: &mut BTreeMap<String, Localized>,
+    wrong: &mut dyn FnMut(&str),
+) {
     for (name, value) in table {
         let key = if prefix.is_empty() { name } else { format!("{prefix}.{name}") };
         let toml::Value::Table(inner) = value else {
@@ -130,7 +147,11 @@ pub(super) fn parse_smalltalk(file: &Path, text: &str, problems: &mut Vec<Proble
             problems.push(Problem::new(file, line, format!("duplicate small talk id {:?}", talk.id)));
         }
         if talk.phrasings.is_empty() || talk.reply.ja.is_empty() || talk.reply.en.is_empty() {
-            problems.push(Problem::new(file, line, format!("small talk {:?} needs phrasings, ja and en", talk.id)));
+            problems.push(Problem::new(
+                file,
+                line,
+                format!("small talk {:?} needs phrasings, ja and en", talk.id),
+            ));
         }
     }
     list
@@ -152,7 +173,11 @@ pub(super) fn parse_synonyms(file: &Path, text: &str, problems: &mut Vec<Problem
         }
         for member in &members {
             if let Some(other) = seen.insert(member.to_lowercase(), i + 1) {
-                problems.push(Problem::new(file, i + 1, format!("{member:?} is already in the group of line {other}")));
+                problems.push(Problem::new(
+                    file,
+                    i + 1,
+                    format!("{member:?} is already in the group of line {other}"),
+                ));
             }
         }
         groups.push(SynonymGroup { members });
