@@ -47,10 +47,10 @@ impl Default for AdaptOptions {
     fn default() -> Self {
         Self {
             seed: 1,
-            epochs: 16,
+            epochs: 24,
             batch: 512,
             rate: 0.01,
-            temperature: 0.08,
+            temperature: 0.1,
             dropout: 0.1,
             held_out: 0.15,
             min_entries: 30,
@@ -71,8 +71,8 @@ pub struct AdaptReport {
     pub epochs: usize,
     /// Held-out loss before and after, nats per pair.
     pub loss: [f32; 2],
-    /// Share of held-out pairs that find their own partner first among all entries, before and after.
-    pub accuracy: [f32; 2],
+    /// Mean reciprocal rank of the held-out pairs' partners among all entries, before and after: the desk's own check.
+    pub reciprocal_rank: [f32; 2],
     /// Terms with a vector of the desk's own.
     pub terms: usize,
 }
@@ -116,7 +116,7 @@ pub fn adapt(base: &StaticModel, pairs: &[AdaptPair], options: &AdaptOptions) ->
         held_out,
         epochs: 0,
         loss: [0.0; 2],
-        accuracy: [0.0; 2],
+        reciprocal_rank: [0.0; 2],
         terms: 0,
     };
     let unchanged = |report| Adapted { model: base.clone(), kept: false, report };
@@ -138,7 +138,7 @@ pub fn adapt(base: &StaticModel, pairs: &[AdaptPair], options: &AdaptOptions) ->
         }
     }
     report.loss = [first.0, best.0];
-    report.accuracy = [first.1, best.1];
+    report.reciprocal_rank = [first.1, best.1];
     if report.epochs == 0 || best.1 < first.1 {
         return unchanged(report);
     }
@@ -263,7 +263,7 @@ impl Exam {
         Self { batch, asked: asked.len(), temperature }
     }
 
-    /// Loss and accuracy of the held-out pairs.
+    /// Loss and mean reciprocal rank of the held-out pairs.
     fn mark(&self, parameters: &Parameters, desk: &DeskPairs) -> (f32, f32) {
         let composition = Composition::identity(desk.terms.len());
         contrast::evaluate(parameters, &composition, &self.batch, self.temperature, self.asked)
@@ -354,7 +354,7 @@ mod tests {
         let adapted = adapt(&base, &pairs, &options);
         assert!(adapted.kept, "{:?}", adapted.report);
         assert!(adapted.report.loss[1] < adapted.report.loss[0]);
-        assert!(adapted.report.accuracy[1] >= adapted.report.accuracy[0]);
+        assert!(adapted.report.reciprocal_rank[1] >= adapted.report.reciprocal_rank[0]);
         let gain = |pair| similarity(&adapted.model, pair) - similarity(&base, pair);
         assert!(pairs.iter().map(gain).sum::<f32>() > 0.0);
         assert!(adapted.model.known_share(&["新3".to_owned()]) > 0.0, "the desk's own terms get vectors");

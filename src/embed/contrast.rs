@@ -205,8 +205,8 @@ fn scores(batch: &Batch, texts: &[f32], d: usize, temperature: f32) -> Vec<f32> 
     scores
 }
 
-/// Turns a row of scores into probabilities minus the truth (place `own`); returns the loss and whether own is on top.
-fn softmax_error(row: &mut [f32], own: usize) -> (f32, bool) {
+/// Turns a row of scores into probabilities minus the truth (place `own`); returns the loss.
+fn softmax_error(row: &mut [f32], own: usize) -> f32 {
     let top = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let score = row[own];
     let mut sum = 0.0;
@@ -216,7 +216,7 @@ fn softmax_error(row: &mut [f32], own: usize) -> (f32, bool) {
     }
     row.iter_mut().for_each(|x| *x /= sum);
     row[own] -= 1.0;
-    (sum.ln() + top - score, score >= top)
+    sum.ln() + top - score
 }
 
 fn transpose(from: &[f32], to: &mut [f32], n: usize) {
@@ -233,7 +233,7 @@ fn transpose(from: &[f32], to: &mut [f32], n: usize) {
     });
 }
 
-/// Loss and accuracy of the first `asked` pairs of `batch`, without a gradient: for held-out pairs. The others are there
+/// Loss and mean reciprocal rank of the first `asked` pairs of `batch`, without a gradient: for held-out pairs. The others are there
 /// to be told apart from.
 pub(super) fn evaluate(
     parameters: &Parameters,
@@ -246,14 +246,22 @@ pub(super) fn evaluate(
     let local = Local::new(batch, parameters);
     let encoded = encode(&local, parameters, composition);
     let mut scores = scores(batch, &encoded.texts, parameters.dimension, temperature);
-    let rows = scores.par_chunks_mut(n.max(1)).take(asked).enumerate();
-    summarize(rows.map(|(i, row)| softmax_error(row, i)).collect())
+    let marks: Vec<(f32, f32)> = scores
+        .par_chunks_mut(n.max(1))
+        .take(asked)
+        .enumerate()
+        .map(|(own, row)| {
+            let above = row.iter().filter(|score| **score > row[own]).count();
+            (softmax_error(row, own), 1.0 / (above + 1) as f32)
+        })
+        .collect();
+    (mean(marks.iter().map(|mark| mark.0)), mean(marks.iter().map(|mark| mark.1)))
 }
 
-/// Means in a fixed order: parallel float sums would differ from run to run.
-fn summarize(rows: Vec<(f32, bool)>) -> (f32, f32) {
-    let n = rows.len().max(1) as f32;
-    (rows.iter().map(|row| row.0).sum::<f32>() / n, rows.iter().filter(|row| row.1).count() as f32 / n)
+/// Adds in a fixed order: parallel float sums would differ from run to run.
+fn mean(values: impl ExactSizeIterator<Item = f32>) -> f32 {
+    let count = values.len().max(1) as f32;
+    values.sum::<f32>() / count
 }
 
 /// Loss of `batch` and its gradient.
@@ -269,10 +277,12 @@ pub(super) fn gradient(
     let mut by_row = scores(batch, &encoded.texts, d, temperature);
     let mut by_column = vec![0.0; n * n];
     transpose(&by_row, &mut by_column, n);
-    let (loss, _) =
-        summarize(by_row.par_chunks_mut(n).enumerate().map(|(i, row)| softmax_error(row, i)).collect());
-    let (back_loss, _) =
-        summarize(by_column.par_chunks_mut(n).enumerate().map(|(i, row)| softmax_error(row, i)).collect());
+    let losses = |rows: &mut [f32]| -> f32 {
+        let rows: Vec<f32> =
+            rows.par_chunks_mut(n).enumerate().map(|(own, row)| softmax_error(row, own)).collect();
+        mean(rows.into_iter())
+    };
+    let (loss, back_loss) = (losses(&mut by_row), losses(&mut by_column));
     let mut errors = vec![0.0; n * n];
     transpose(&by_column, &mut errors, n);
     let factor = 0.5 / (temperature * n as f32);

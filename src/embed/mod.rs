@@ -10,6 +10,7 @@ mod matrix;
 mod optimizer;
 pub mod static_model;
 mod subwords;
+mod tensors;
 pub mod train;
 
 use std::path::PathBuf;

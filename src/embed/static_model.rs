@@ -2,17 +2,21 @@
 //! pure (bytes in, model out). Terms that the model has never seen are composed of their subwords. An adapted model is
 //! the shared base and an overlay of the desk's own terms.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use safetensors::tensor::{Dtype, TensorView};
-use safetensors::{SafeTensors, serialize};
+use safetensors::SafeTensors;
+use safetensors::tensor::Dtype;
 use sha2::{Digest, Sha256};
 
 use super::contrast::damped;
 use super::matrix::{add_scaled, dot, normalize};
 use super::subwords::Subwords;
+use super::tensors::{
+    bytes, bytes_of_f32, bytes_of_i8, damaged, dimension, floats, pairs_of, read_safetensors, small_integers,
+    to_safetensors, words_of,
+};
 use super::{EmbedError, Embedder, Role, Text, dictionary_name};
 use crate::text::DictionaryInfo;
 
@@ -21,8 +25,6 @@ pub const MODEL_FILE: &str = "static.safetensors";
 /// Raised when the file's layout or the meaning of its values changes.
 const FORMAT: &str = "madoguchi-static-1";
 const OVERLAY_FORMAT: &str = "madoguchi-overlay-1";
-/// Beyond this a header is damaged rather than ambitious.
-const MAX_DIMENSION: usize = 4096;
 
 /// Our own embeddings. Cheap to clone: clones share all vectors.
 #[derive(Clone)]
@@ -346,97 +348,20 @@ impl Embedder for StaticModel {
     }
 }
 
-fn damaged(reason: impl ToString) -> EmbedError {
-    EmbedError::Damaged(reason.to_string())
-}
-
 fn number(words: Vec<String>) -> Result<HashMap<Box<str>, u32>, EmbedError> {
     let count = words.len();
     let numbered: HashMap<Box<str>, u32> = words.into_iter().map(String::into_boxed_str).zip(0..).collect();
     if numbered.len() == count { Ok(numbered) } else { Err(damaged("a word stands twice in the vocabulary")) }
 }
 
-type Metadata = BTreeMap<String, String>;
-type NamedTensor<'a> = (&'a str, Dtype, Vec<usize>, Vec<u8>);
-
-fn to_safetensors(tensors: &[NamedTensor<'_>], metadata: &[(&str, String)]) -> Result<Vec<u8>, EmbedError> {
-    let views: Vec<(&str, TensorView<'_>)> = tensors
-        .iter()
-        .map(|(name, dtype, shape, data)| {
-            Ok((*name, TensorView::new(*dtype, shape.clone(), data).map_err(damaged)?))
-        })
-        .collect::<Result<_, EmbedError>>()?;
-    // One JSON value under one key: safetensors keeps metadata in a hash map, whose order would change from run to run.
-    let note: BTreeMap<_, _> = metadata.iter().map(|(key, value)| (*key, value)).collect();
-    let note = serde_json::to_string(&note).map_err(damaged)?;
-    serialize(views, Some(HashMap::from([("madoguchi".to_owned(), note)]))).map_err(damaged)
-}
-
-fn read_safetensors<'a>(bytes: &'a [u8], format: &str) -> Result<(SafeTensors<'a>, Metadata), EmbedError> {
-    let (_, header) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
-    let tensors = SafeTensors::deserialize(bytes).map_err(damaged)?;
-    let note = header.metadata().as_ref().and_then(|map| map.get("madoguchi")).map_or("{}", String::as_str);
-    let note: Metadata = serde_json::from_str(note).map_err(damaged)?;
-    let found = note.get("format").map_or("unknown", String::as_str);
-    if found != format {
-        return Err(EmbedError::Format { found: found.to_owned(), expected: format.to_owned() });
-    }
-    Ok((tensors, note))
-}
-
-fn dimension(metadata: &Metadata) -> Result<usize, EmbedError> {
-    let dimension = metadata.get("dimension").and_then(|d| d.parse().ok()).unwrap_or(0);
-    if (1..=MAX_DIMENSION).contains(&dimension) { Ok(dimension) } else { Err(damaged("no usable dimension")) }
-}
-
-fn tensor<'a>(tensors: &SafeTensors<'a>, name: &str, dtype: Dtype) -> Result<TensorView<'a>, EmbedError> {
-    let tensor = tensors.tensor(name).map_err(damaged)?;
-    if tensor.dtype() == dtype {
-        Ok(tensor)
-    } else {
-        Err(damaged(format!("`{name}` has an unexpected type")))
-    }
-}
-
-fn bytes<'a>(tensors: &SafeTensors<'a>, name: &str) -> Result<&'a [u8], EmbedError> {
-    Ok(tensor(tensors, name, Dtype::U8)?.data())
-}
-
-fn floats(tensors: &SafeTensors<'_>, name: &str) -> Result<Vec<f32>, EmbedError> {
-    let data = tensor(tensors, name, Dtype::F32)?.data();
-    let values: Vec<f32> = data.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
-    if values.iter().all(|x| x.is_finite()) {
-        Ok(values)
-    } else {
-        Err(damaged(format!("`{name}` is not finite")))
-    }
-}
-
 fn rows(tensors: &SafeTensors<'_>, values: &str, scales: &str, dimension: usize) -> Result<Rows, EmbedError> {
     let scales = floats(tensors, scales)?;
-    let values: Vec<i8> = tensor(tensors, values, Dtype::I8)?.data().iter().map(|&x| x as i8).collect();
+    let values: Vec<i8> = small_integers(tensors, values)?;
     if values.len() == scales.len() * dimension {
         Ok(Rows { values, scales })
     } else {
         Err(damaged("rows of another size"))
     }
-}
-
-fn words_of(bytes: &[u8]) -> Result<Vec<String>, EmbedError> {
-    let text = std::str::from_utf8(bytes).map_err(damaged)?;
-    Ok(if text.is_empty() { Vec::new() } else { text.split('\n').map(str::to_owned).collect() })
-}
-
-fn pairs_of(values: &[f32]) -> Vec<[f32; 2]> {
-    values.as_chunks::<2>().0.to_vec()
-}
-
-fn bytes_of_f32(values: &[f32]) -> Vec<u8> {
-    values.iter().flat_map(|x| x.to_le_bytes()).collect()
-}
-
-fn bytes_of_i8(values: &[i8]) -> Vec<u8> {
-    values.iter().map(|&x| x as u8).collect()
 }
 
 #[cfg(test)]

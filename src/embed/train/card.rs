@@ -61,9 +61,8 @@ impl fmt::Display for Card<'_> {
         writeln!(f, "| loss at the end | {:.3} nats a pair |", outcome.loss)?;
         writeln!(
             f,
-            "| held-out pairs | {} of {} find their own passage first (mean of the members) |\n",
-            percent(outcome.held_out),
-            outcome.held_out_pairs
+            "| held-out pairs | mean reciprocal rank {:.3} of their own passages among {} (mean of the members) |\n",
+            outcome.held_out, outcome.held_out_pairs
         )?;
         if !figures.is_empty() {
             writeln!(f, "## Figures, dense alone, without adaptation\n")?;
@@ -80,8 +79,4 @@ impl fmt::Display for Card<'_> {
         }
         writeln!(f, "| prose of the same sources | {} paragraphs | as above | |", corpus.prose.len())
     }
-}
-
-fn percent(share: f32) -> String {
-    format!("{:.1}%", 100.0 * share)
 }

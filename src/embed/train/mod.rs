@@ -105,7 +105,7 @@ pub struct TrainArgs {
 struct Outcome {
     /// Loss over the last batches, nats per pair.
     loss: f32,
-    /// Share of held-out pairs whose own passage scores highest among all held-out ones.
+    /// Mean reciprocal rank of held-out pairs' own passages among all held-out ones.
     held_out: f32,
     held_out_pairs: usize,
 }
@@ -144,11 +144,11 @@ pub fn run(args: TrainArgs) -> anyhow::Result<()> {
     write_whole(&args.out.join("README.md"), card.to_string().as_bytes())?;
     Checkpoint::remove(&args.out, args.members)?;
     println!(
-        "{}: {} words, {:.1} MB; held-out pairs found first {:.1}%",
+        "{}: {} words, {:.1} MB; held-out pairs: reciprocal rank {:.3}",
         path.display(),
         model.words(),
         bytes.len() as f64 / 1e6,
-        100.0 * outcome.held_out
+        outcome.held_out
     );
     figures.iter().for_each(|figure| println!("{figure}"));
     Ok(())
@@ -190,7 +190,7 @@ fn train(
     let mut members = Vec::new();
     for member in 0..args.members {
         let (parameters, loss) = train_member(args, member, corpus, &lexicon)?;
-        let (_, accuracy) = contrast::evaluate(
+        let (_, reciprocal_rank) = contrast::evaluate(
             &parameters,
             &lexicon.composition,
             &held_out,
@@ -198,7 +198,7 @@ fn train(
             held_out.len(),
         );
         outcome.loss += loss / args.members as f32;
-        outcome.held_out += accuracy / args.members as f32;
+        outcome.held_out += reciprocal_rank / args.members as f32;
         members.push(parameters);
     }
     Ok((merge::merge(&members, lexicon, corpus, args.dimension, dictionary), outcome))
