@@ -43,7 +43,13 @@ impl Readings for Analyzer {
             }
             words.push(Word {
                 surface: token.surface.clone(),
-                reading: form_reading(&token.surface, &token.term, &token.reading).unwrap_or_default(),
+                reading: form_reading(
+                    &token.surface,
+                    &token.term,
+                    &token.reading,
+                    token.pos.starts_with("名詞"),
+                )
+                .unwrap_or_default(),
                 pos: token.pos.clone(),
             });
             end = token.end;
@@ -55,16 +61,19 @@ impl Readings for Analyzer {
     }
 }
 
-/// How the form `surface` is read, given how its lemma `term` is: 書い of 書く (カク) is カイ. `None` when lemma and form do
-/// not match kanji for kanji.
-fn form_reading(surface: &str, term: &str, reading: &str) -> Option<String> {
+/// How the form `surface` is read, given how its lemma `term` is: 書い of 書く (カク) is カイ. Nouns do not inflect, so theirs
+/// is the lemma's however that is spelled. `None` when lemma and form do not match kanji for kanji.
+fn form_reading(surface: &str, term: &str, reading: &str, is_noun: bool) -> Option<String> {
     let (stem, ending) = split_ending(surface);
     let (term_stem, term_ending) = split_ending(term);
     if reading.is_empty() || stem.is_empty() {
         return None;
     }
+    if is_noun {
+        return Some(reading.to_owned());
+    }
     if stem != term_stem {
-        return (ending.is_empty() && !surface.is_empty() && surface == term).then(|| reading.to_owned());
+        return None;
     }
     Some(reading.strip_suffix(&to_katakana(term_ending))?.to_owned() + &to_katakana(ending))
 }
@@ -329,11 +338,8 @@ fn with_fillers(text: &str, random: &mut ChaCha8Rng) -> String {
 fn okurigana(text: &str, random: &mut ChaCha8Rng) -> Option<String> {
     // The longest spelling of a group that the text has, so that 申込 is not found inside 申込み.
     let found = |group: &&[&'static str]| {
-        group
-            .iter()
-            .copied()
-            .filter(|spelling| text.contains(*spelling))
-            .max_by_key(|spelling| spelling.len())
+        let present = group.iter().copied().filter(|spelling| place_of_noun(text, spelling).is_some());
+        present.max_by_key(|spelling| spelling.len())
     };
     let choices: Vec<(&str, &str)> = OKURIGANA
         .iter()
@@ -341,7 +347,16 @@ fn okurigana(text: &str, random: &mut ChaCha8Rng) -> Option<String> {
         .flat_map(|(group, from)| group.iter().filter(move |to| **to != from).map(move |to| (from, *to)))
         .collect();
     let (from, to) = choices.get(below(random, choices.len().max(1)))?;
-    Some(text.replace(from, to))
+    let at = place_of_noun(text, from)?;
+    Some(format!("{}{to}{}", &text[..at], &text[at + from.len()..]))
+}
+
+/// Where `spelling` is in `text` without going on as a verb: 引越し of 引越しの, not of 引越して.
+fn place_of_noun(text: &str, spelling: &str) -> Option<usize> {
+    let goes_on = |at: &usize| {
+        text[at + spelling.len()..].starts_with(['て', 'た', 'ま', 'な', 'ず', 'よ', 'ら', 'れ'])
+    };
+    text.match_indices(spelling).map(|(at, _)| at).find(|at| !goes_on(at))
 }
 
 #[cfg(test)]
@@ -392,7 +407,8 @@ mod tests {
             (Perturbation::Casual, "出金できますか？", Some("出金できる？")),
             (Perturbation::Honorific, "出金できますか", Some("恐れ入りますが、出金できますでしょうか")),
             (Perturbation::Okurigana, "行なう", Some("行う")),
-            (Perturbation::Okurigana, "BTC", None),
+            (Perturbation::Okurigana, "行なって", None),
+            (Perturbation::Okurigana, "引っ越してきた", None),
             (Perturbation::WrongConversion, "BTC", None),
         ];
         for (kind, text, expected) in cases {
@@ -408,10 +424,11 @@ mod tests {
 
     #[test]
     fn a_form_is_read_by_its_lemma() {
-        assert_eq!(form_reading("書い", "書く", "カク").as_deref(), Some("カイ"));
-        assert_eq!(form_reading("手数料", "手数料", "テスウリョウ").as_deref(), Some("テスウリョウ"));
-        assert_eq!(form_reading("申込", "申し込み", "モウシコミ"), None);
-        assert_eq!(form_reading("ます", "ます", "マス"), None);
+        assert_eq!(form_reading("書い", "書く", "カク", false).as_deref(), Some("カイ"));
+        assert_eq!(form_reading("尼崎", "アマガサキ", "アマガサキ", true).as_deref(), Some("アマガサキ"));
+        assert_eq!(form_reading("申込", "申し込み", "モウシコミ", true).as_deref(), Some("モウシコミ"));
+        assert_eq!(form_reading("見つかる", "見付かる", "ミツカル", false), None);
+        assert_eq!(form_reading("ます", "ます", "マス", false), None);
     }
 
     proptest! {

@@ -59,26 +59,54 @@ const ANSWER_FIGURES: [&str; 8] = [
     "wrong_answer_rate",
 ];
 
-/// Chooses a fraction of `ids`, the same ones for the same seed whatever their order.
-fn choose(ids: impl IntoIterator<Item = String>, fraction: f64, seed: u64) -> BTreeSet<String> {
+/// `ids` in an order drawn by seed, the same whatever order they come in (Fisher–Yates).
+fn shuffled(ids: impl IntoIterator<Item = String>, seed: u64) -> Vec<String> {
     let mut ids: Vec<String> = ids.into_iter().collect();
     ids.sort();
     let mut random = stream(seed, 0);
-    let wanted = (ids.len() as f64 * fraction.clamp(0.0, 1.0)).round() as usize;
-    for first in 0..wanted {
-        let other = first + below(&mut random, ids.len() - first);
-        ids.swap(first, other);
+    for end in (1..ids.len()).rev() {
+        ids.swap(end, below(&mut random, end + 1));
     }
-    ids.into_iter().take(wanted).collect()
+    ids
 }
 
-/// The dataset without the documents that answer a fraction of its queries, and the queries that thereby lost all of
-/// theirs. Queries that lost some keep the others' judgements.
+/// Deletes what items need, one item after another in an order drawn by seed, until a fraction of the items has nothing
+/// left. An item's needs are met by any of its `needs`; items share needs, so more may be lost than are drawn.
+fn delete_until(needs: &BTreeMap<String, BTreeSet<String>>, fraction: f64, seed: u64) -> BTreeSet<String> {
+    let wanted = (needs.len() as f64 * fraction.clamp(0.0, 1.0)).round() as usize;
+    let mut needed_by: BTreeMap<&String, Vec<&String>> = BTreeMap::new();
+    for (item, all) in needs {
+        all.iter().for_each(|need| needed_by.entry(need).or_default().push(item));
+    }
+    let mut left: BTreeMap<&String, usize> = needs.iter().map(|(item, all)| (item, all.len())).collect();
+    let (mut removed, mut lost) = (BTreeSet::new(), 0);
+    for item in shuffled(needs.keys().cloned(), seed) {
+        if lost >= wanted {
+            break;
+        }
+        for need in &needs[&item] {
+            if !removed.insert(need.clone()) {
+                continue;
+            }
+            for user in &needed_by[need] {
+                let count = left.entry(*user).or_default();
+                *count -= 1;
+                lost += usize::from(*count == 0);
+            }
+        }
+    }
+    removed
+}
+
+/// The dataset without documents that answer its queries, so many that a fraction of the queries has no relevant one
+/// left, and these queries. Queries that lost some keep the others' judgements.
 pub fn delete_from_dataset(dataset: &Dataset, fraction: f64, seed: u64) -> (Dataset, BTreeSet<String>) {
-    let chosen = choose(dataset.queries.iter().map(|query| query.id.clone()), fraction, seed);
-    let relevant =
-        |query: &String| dataset.qrels.of(query).into_iter().flatten().filter(|(_, grade)| **grade > 0);
-    let removed: BTreeSet<String> = chosen.iter().flat_map(relevant).map(|(id, _)| id.clone()).collect();
+    let relevant = |query: &Query| -> BTreeSet<String> {
+        let judgements = dataset.qrels.of(&query.id).into_iter().flatten();
+        judgements.filter(|(_, grade)| **grade > 0).map(|(id, _)| id.clone()).collect()
+    };
+    let needs = dataset.queries.iter().map(|query| (query.id.clone(), relevant(query)));
+    let removed = delete_until(&needs.filter(|(_, needs)| !needs.is_empty()).collect(), fraction, seed);
     let mut rest = dataset.without(|id| removed.contains(id));
     for judgements in rest.qrels.0.values_mut() {
         judgements.retain(|id, _| !removed.contains(id));
@@ -88,21 +116,19 @@ pub fn delete_from_dataset(dataset: &Dataset, fraction: f64, seed: u64) -> (Data
     (rest, unanswerable)
 }
 
-/// The cases when the entries of a fraction of those with an expected answer are deleted, and the topics to delete. A case
-/// that lost all its entries then expects a hand-off.
+/// The cases when topics are deleted so that a fraction of those with an expected answer has none left, and the topics to
+/// delete. A case that lost all its entries then expects a hand-off.
 pub fn delete_from_cases(cases: &Cases, fraction: f64, seed: u64) -> (Cases, BTreeSet<String>) {
-    let answers = cases.cases.iter().filter(|case| case.expect == Expected::Answer);
-    let chosen = choose(answers.map(|case| case.id.clone()), fraction, seed);
-    let topics = |case: &Case| {
-        case.entries.iter().chain(&case.accept).map(|id| topic(id).to_owned()).collect::<Vec<_>>()
+    let topics = |case: &Case| -> BTreeSet<String> {
+        case.entries.iter().chain(&case.accept).map(|id| topic(id).to_owned()).collect()
     };
-    let removed: BTreeSet<String> =
-        cases.cases.iter().filter(|case| chosen.contains(&case.id)).flat_map(topics).collect();
+    let answers = cases.cases.iter().filter(|case| case.expect == Expected::Answer);
+    let removed =
+        delete_until(&answers.map(|case| (case.id.clone(), topics(case))).collect(), fraction, seed);
     let mut rest = cases.clone();
     // Small talk and clarifications that lost an entry are no longer well defined.
     rest.cases.retain(|case| {
-        matches!(case.expect, Expected::Answer | Expected::HandOff)
-            || !topics(case).iter().any(|id| removed.contains(id))
+        matches!(case.expect, Expected::Answer | Expected::HandOff) || topics(case).is_disjoint(&removed)
     });
     for case in &mut rest.cases {
         case.entries.retain(|id| !removed.contains(topic(id)));
@@ -148,15 +174,10 @@ pub fn read_questions(path: &Path, skipped: &mut Skipped) -> anyhow::Result<Vec<
 
 /// At most `limit` of `questions`, chosen by seed, in their order.
 pub fn sample(questions: &[String], limit: usize, seed: u64) -> Vec<String> {
-    let ids = (0..questions.len()).map(|position| format!("{position:09}"));
-    let fraction = limit as f64 / questions.len().max(1) as f64;
-    let chosen = choose(ids, fraction.min(1.0), seed);
-    questions
-        .iter()
-        .enumerate()
-        .filter(|(i, _)| chosen.contains(&format!("{i:09}")))
-        .map(|(_, q)| q.clone())
-        .collect()
+    let positions = shuffled((0..questions.len()).map(|position| format!("{position:09}")), seed);
+    let chosen: BTreeSet<&String> = positions.iter().take(limit).collect();
+    let is_chosen = |(position, _): &(usize, &String)| chosen.contains(&format!("{position:09}"));
+    questions.iter().enumerate().filter(is_chosen).map(|(_, question)| question.clone()).collect()
 }
 
 /// Makes a retriever over a dataset.
