@@ -21,6 +21,7 @@ use super::compare::{CompareOptions, ScoredRun, compare};
 use super::dataset::{Dataset, read_qrels};
 use super::gate::Baseline;
 use super::perturb::{Perturbation, Perturber, Readings};
+use super::progress::Waiting;
 use super::replay::{read_stored, replay};
 use super::retrieval::{RetrievalOptions, RetrievalRun, Retriever, run_retrieval, score_run};
 use super::rows::Skipped;
@@ -87,7 +88,9 @@ fn retrieval(args: &RetrievalArgs, factory: &dyn EngineFactory) -> anyhow::Resul
         _ => args.data.read(strict)?,
     };
     eprint!("{}", skipped_text(&dataset.skipped));
-    let retriever = factory.for_dataset(&dataset, args.data.system.system(), args.data.adapt)?;
+    let retriever = waiting("building the index", || {
+        factory.for_dataset(&dataset, args.data.system.system(), args.data.adapt)
+    })?;
     let options = RetrievalOptions {
         depth: args.depth.max(1),
         correct_from: args.grade,
@@ -112,8 +115,14 @@ fn retrieval(args: &RetrievalArgs, factory: &dyn EngineFactory) -> anyhow::Resul
 }
 
 fn print_retrieval(run: &RetrievalRun, output: &Output) {
-    let summary = run.summary();
+    let summary = waiting("computing intervals", || run.summary());
     print_run(summary, output, || run.results());
+}
+
+/// Does work of unknown length with a sign of life.
+fn waiting<T>(label: &'static str, work: impl FnOnce() -> T) -> T {
+    let _waiting = Waiting::new(label, true);
+    work()
 }
 
 fn print_run(mut summary: Value, output: &Output, results: impl FnOnce() -> Vec<Value>) {
@@ -158,7 +167,7 @@ fn run_cases(cases: &Cases, engine: &dyn Answerer, shuffle: Option<u64>, bootstr
 }
 
 fn answers(args: &AnswersArgs, factory: &dyn EngineFactory) -> anyhow::Result<ExitCode> {
-    let engine = factory.for_desk(&args.kb, &BTreeSet::new())?;
+    let engine = waiting("building the index", || factory.for_desk(&args.kb, &BTreeSet::new()))?;
     let cases = read_cases(&args.cases, args.split.as_deref(), engine.as_ref(), args.measuring.strict)?;
     let run = run_cases(&cases, engine.as_ref(), args.shuffle_ranks, args.measuring.bootstrap());
     if let (Some(run_path), Some(qrels_path)) = (&args.run, &args.qrels) {
@@ -175,7 +184,7 @@ fn answers(args: &AnswersArgs, factory: &dyn EngineFactory) -> anyhow::Result<Ex
         ];
         report::write(path, &report::answers_page(&run, &cases.skipped, &settings))?;
     }
-    print_run(run.summary(), &args.output, || run.results_json());
+    print_run(waiting("computing intervals", || run.summary()), &args.output, || run.results_json());
     if args.details {
         run.results_json().iter().for_each(|result| println!("{result}"));
     }
@@ -204,7 +213,8 @@ fn score(args: &ScoreArgs) -> anyhow::Result<ExitCode> {
 fn comparison(args: &CompareArgs) -> anyhow::Result<ExitCode> {
     let (a, b) = (ScoredRun::read(&args.a)?, ScoredRun::read(&args.b)?);
     let bootstrap = Bootstrap { seed: args.seed, ..Bootstrap::default() };
-    let result = compare(&a, &b, &CompareOptions { bootstrap, permutations: args.permutations })?;
+    let options = CompareOptions { bootstrap, permutations: args.permutations };
+    let result = waiting("testing differences", || compare(&a, &b, &options))?;
     let broken = result.broken_limits(&args.fail_if_worse)?;
     if let Some(path) = &args.report {
         report::write(path, &report::comparison_page(&result, &a, &b))?;

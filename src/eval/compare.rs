@@ -183,6 +183,23 @@ struct Both {
     names: Vec<String>,
 }
 
+/// A figure under test.
+struct Tested {
+    name: String,
+    a: f64,
+    b: f64,
+    /// What each item adds to the difference, where the figure is a mean over the same items in both runs.
+    paired: Option<Vec<f64>>,
+}
+
+impl Tested {
+    /// Exchanges tried. Figures that are no such means take a sort each, so large runs get fewer: 20 million items in all.
+    fn permutations(&self, items: usize, options: &CompareOptions) -> usize {
+        let affordable = (20_000_000 / items.max(1)).max(200);
+        if self.paired.is_some() { options.permutations } else { options.permutations.min(affordable) }
+    }
+}
+
 impl Both {
     fn new(a: &Table, b: &Table) -> Self {
         let shared = a.names().into_iter().filter(|name| b.names().contains(name));
@@ -214,27 +231,25 @@ impl Both {
 
     fn differences(&self, options: &CompareOptions) -> Vec<Difference> {
         let weights = ones(self.items);
-        let values: Vec<(&String, f64, f64)> = self
-            .names
-            .iter()
-            .filter_map(|name| self.values(name, &weights).map(|(a, b)| (name, a, b)))
-            .collect();
-        let intervals = options.bootstrap.intervals(self.items, |weights| {
-            values.iter().map(|(name, ..)| self.values(name, weights).map(|(a, b)| b - a)).collect()
-        });
-        let as_far = self.count_as_far(&values, options);
-        let difference = |(((name, a, b), interval), count): (((&String, f64, f64), _), usize)| Difference {
-            name: name.clone(),
-            a,
-            b,
-            interval,
-            p: (count + 1) as f64 / (options.permutations + 1) as f64,
+        let tested = |name: &String| {
+            let (a, b) = self.values(name, &weights)?;
+            Some(Tested { name: name.clone(), a, b, paired: self.paired(name) })
         };
-        values.into_iter().zip(intervals).zip(as_far).map(difference).collect()
+        let tested: Vec<Tested> = self.names.iter().filter_map(tested).collect();
+        let intervals = options.bootstrap.intervals(self.items, |weights| {
+            tested.iter().map(|figure| self.values(&figure.name, weights).map(|(a, b)| b - a)).collect()
+        });
+        let far = self.count_as_far(&tested, options);
+        let difference = |((figure, interval), far): ((Tested, Option<Interval>), usize)| {
+            let permutations = figure.permutations(self.items, options);
+            let p = if figure.a == figure.b { 1.0 } else { (far + 1) as f64 / (permutations + 1) as f64 };
+            Difference { name: figure.name, a: figure.a, b: figure.b, interval, p }
+        };
+        tested.into_iter().zip(intervals).zip(far).map(difference).collect()
     }
 
     /// For each figure, the number of random exchanges with a difference at least as large as the real one.
-    fn count_as_far(&self, values: &[(&String, f64, f64)], options: &CompareOptions) -> Vec<usize> {
+    fn count_as_far(&self, figures: &[Tested], options: &CompareOptions) -> Vec<usize> {
         // A stream of its own, apart from those of the bootstrap.
         let seed = options.bootstrap.seed ^ 0x5249_5348;
         let far = |permutation: usize| -> Vec<usize> {
@@ -243,20 +258,47 @@ impl Both {
             first.extend_from_within(..);
             first[self.items..].iter_mut().for_each(|weight| *weight ^= 1);
             let second: Vec<u32> = first.iter().map(|weight| weight ^ 1).collect();
-            let is_far = |(name, a, b): &(&String, f64, f64)| {
-                if a == b {
-                    return true;
+            let is_far = |figure: &Tested| {
+                if figure.a == figure.b || permutation >= figure.permutations(self.items, options) {
+                    return false;
                 }
-                let exchanged = self.table.value(name, &first).zip(self.table.value(name, &second));
-                exchanged.is_some_and(|(one, other)| (one - other).abs() >= (a - b).abs() - 1e-12)
+                let difference = match &figure.paired {
+                    Some(paired) => {
+                        let signed =
+                            paired.iter().zip(&first).map(|(d, kept)| if *kept == 1 { *d } else { -d });
+                        Some(signed.sum::<f64>())
+                    }
+                    None => {
+                        let exchanged = self
+                            .table
+                            .value(&figure.name, &first)
+                            .zip(self.table.value(&figure.name, &second));
+                        exchanged.map(|(one, other)| one - other)
+                    }
+                };
+                difference.is_some_and(|difference| difference.abs() >= (figure.a - figure.b).abs() - 1e-12)
             };
-            values.iter().map(|value| usize::from(is_far(value))).collect()
+            figures.iter().map(|figure| usize::from(is_far(figure))).collect()
         };
         let add = |mut sum: Vec<usize>, far: Vec<usize>| {
             sum.iter_mut().zip(far).for_each(|(sum, far)| *sum += far);
             sum
         };
-        (0..options.permutations).into_par_iter().map(far).reduce(|| vec![0; values.len()], add)
+        (0..options.permutations).into_par_iter().map(far).reduce(|| vec![0; figures.len()], add)
+    }
+
+    /// What each item adds to the difference of the means of a column that concerns the same items in both runs; `None`
+    /// for other figures.
+    fn paired(&self, name: &str) -> Option<Vec<f64>> {
+        let column = self.table.columns.iter().find(|column| column.name == name)?;
+        let (a, b) = column.values.split_at(self.items);
+        let defined = a.iter().flatten().count();
+        let difference = |(a, b): (&Option<f64>, &Option<f64>)| match (a, b) {
+            (Some(a), Some(b)) => Some((b - a) / defined as f64),
+            (None, None) => Some(0.0),
+            _ => None,
+        };
+        a.iter().zip(b).map(difference).collect()
     }
 
     fn parts(&self) -> Vec<Part> {

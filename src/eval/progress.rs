@@ -2,6 +2,8 @@
 
 use std::io::IsTerminal;
 use std::sync::OnceLock;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -49,5 +51,40 @@ impl Progress {
 impl Drop for Progress {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
+    }
+}
+
+/// A sign of life for work whose length is not known, shown under the same conditions while the value lives.
+pub struct Waiting {
+    done: Option<(Sender<()>, JoinHandle<()>)>,
+}
+
+impl Waiting {
+    /// Starts waiting; silent unless `enabled`.
+    pub fn new(label: &'static str, enabled: bool) -> Self {
+        if !enabled || !std::io::stderr().is_terminal() {
+            return Self { done: None };
+        }
+        let (done, wait) = channel();
+        let watch = std::thread::spawn(move || {
+            if wait.recv_timeout(PATIENCE) != Err(RecvTimeoutError::Timeout) {
+                return;
+            }
+            let spinner = ProgressBar::new_spinner().with_message(label);
+            spinner.enable_steady_tick(Duration::from_millis(120));
+            // Until the sender is dropped.
+            let _ = wait.recv();
+            spinner.finish_and_clear();
+        });
+        Self { done: Some((done, watch)) }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if let Some((done, watch)) = self.done.take() {
+            drop(done);
+            let _ = watch.join();
+        }
     }
 }
