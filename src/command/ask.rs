@@ -35,6 +35,7 @@ pub struct AskArgs {
 /// When the desk's files have mistakes or a model is missing.
 pub fn run(args: AskArgs) -> anyhow::Result<ExitCode> {
     let engine = Workshop::in_memory(models_folder(args.models.as_deref()))
+        .with_fitted(args.kb.join("fitted"))
         .engine(files::load(&args.kb, today())?, today())?;
     let mut outcome = engine.answer(&Ask { text: &args.question, ..Ask::default() });
     if args.json {
