@@ -2,10 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
 
+mod bad_input;
+mod browser;
 mod conversation;
+mod counter;
 mod durability;
 mod eval;
 mod fakes;
+mod http;
 mod sign_in;
 mod store;
 mod text;

@@ -16,27 +16,43 @@ let unseen = 0;
 
 // ---- the log ----
 
+/** Whether the end of the log is in view, and so should stay in view. */
+let pinned = true;
+
 function isAtEnd() {
   return innerHeight + scrollY >= document.documentElement.scrollHeight - 120;
 }
 
 /** Adds `element` to the log and follows it, unless the customer is reading further up. */
 function append(element, follow) {
-  const atEnd = follow || isAtEnd();
   log.append(element);
   if (typing) log.append(typing);
-  if (atEnd) scrollToEnd();
+  if (follow || pinned) scrollToEnd();
   else byId("to-latest").hidden = false;
 }
 
 function scrollToEnd() {
+  pinned = true;
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
   scrollTo({ top: document.documentElement.scrollHeight, behavior: calm ? "auto" : "smooth" });
   byId("to-latest").hidden = true;
 }
 
 byId("to-latest").addEventListener("click", scrollToEnd);
-addEventListener("scroll", () => isAtEnd() && (byId("to-latest").hidden = true), { passive: true });
+let lastY = scrollY;
+addEventListener(
+  "scroll",
+  () => {
+    // Only the customer scrolls up; being off the end may also mean that the page has just grown.
+    if (isAtEnd()) pinned = true;
+    else if (scrollY < lastY) pinned = false;
+    lastY = scrollY;
+    if (pinned) byId("to-latest").hidden = true;
+  },
+  { passive: true },
+);
+// The dock grows with the text in it and with the ticket: what was in view above it stays in view.
+new ResizeObserver(() => pinned && log.childElementCount > 1 && scrollToEnd()).observe(byId("dock"));
 
 function note(text, ...children) {
   append(el("p", { class: "note" }, text, ...children), true);

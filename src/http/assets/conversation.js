@@ -29,6 +29,7 @@ export class Conversation {
     this.inbox = new Map();
     this.outbox = [];
     this.thinkingSince = null;
+    this.isRetrying = false;
     this.stop = null;
   }
 
@@ -154,6 +155,7 @@ export class Conversation {
   /** Sends one message until it is taken, refused for good, or has failed often enough. */
   async deliver(item) {
     this.thinking(true);
+    this.retrying(false);
     for (let attempt = 0; ; attempt += 1) {
       try {
         await this.ensureStarted();
@@ -172,23 +174,31 @@ export class Conversation {
           continue;
         }
         if (!passing) {
+          this.retrying(false);
           this.drop(item);
           this.view.dropped(item, error);
           break;
         }
         if (attempt + 1 >= ATTEMPTS) {
           item.failed = true;
+          this.retrying(false);
           this.keepOutbox();
           this.view.failed(item);
           break;
         }
-        this.view.retrying(true);
+        this.retrying(true);
         await (error.retryAfter ? delay(error.retryAfter * 1000) : pause(attempt));
       }
     }
     if (!item.failed) this.drop(item);
-    this.view.retrying(false);
+    this.retrying(false);
     this.thinking(false);
+  }
+
+  /** Tells the view only what changes: it may show something else meanwhile. */
+  retrying(isRetrying) {
+    if (this.isRetrying !== isRetrying) this.view.retrying(isRetrying);
+    this.isRetrying = isRetrying;
   }
 
   async hasArrived(item) {
