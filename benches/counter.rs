@@ -1,3 +1,209 @@
-//! The bench binary; its groups come with what they measure.
+//! What the counter costs, over 10,000 entries made from the sample desk: the whole answer (with its percentiles), and
+//! its parts. `cargo bench`, or `cargo bench -- answer`. The questions are the sample desk's evaluation cases.
+#![expect(clippy::unwrap_used, reason = "a bench that cannot go on should stop where it is")]
 
-fn main() {}
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use divan::{Bencher, black_box};
+use jiff::civil::{Date, date};
+use madoguchi::answer::retrieve::retrieve;
+use madoguchi::answer::understand::Question;
+use madoguchi::answer::{Ask, Engine, System};
+use madoguchi::embed::{Embedder, Role, StaticModel, Text};
+use madoguchi::index::vector::Query;
+use madoguchi::kb::{Entry, files};
+use madoguchi::publish::Workshop;
+
+const ENTRIES: usize = 10_000;
+const TODAY: Date = date(2026, 11, 20);
+/// Budget of DESIGN.md for one answer over 10,000 entries.
+const BUDGET: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(5));
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let is_run = !arguments.iter().any(|argument| argument == "--list" || argument == "--test");
+    let wants_answer =
+        arguments.iter().filter(|a| !a.starts_with("--")).all(|filter| "answer".contains(filter.as_str()));
+    if is_run && wants_answer {
+        percentiles();
+    }
+    divan::main();
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
+}
+
+/// The `n`th generated entry: one of the desk's, its product named otherwise and its answer led on by another's.
+fn generated(desk: &[Entry], n: usize) -> Entry {
+    const NAMES: [&str; 16] = [
+        "あおぞら",
+        "いぶき",
+        "うみかぜ",
+        "えにし",
+        "かがり",
+        "きざし",
+        "くぬぎ",
+        "こだま",
+        "さざなみ",
+        "しおり",
+        "すずらん",
+        "せせらぎ",
+        "たちばな",
+        "つばめ",
+        "なぎさ",
+        "ひより",
+    ];
+    let (base, round) = (&desk[n % desk.len()], n / desk.len());
+    if round == 0 {
+        return base.clone();
+    }
+    let name = format!("{}{}", NAMES[round % NAMES.len()], NAMES[(round / NAMES.len() + n) % NAMES.len()]);
+    let other = &desk[(n * 31 + round * 7) % desk.len()];
+    let lead = other.answer.lines().next().unwrap_or_default();
+    Entry {
+        id: format!("{}-{round}", base.id),
+        translation_of: None,
+        question: format!("{name}プランでは、{}", base.question),
+        phrasings: base.phrasings.iter().map(|phrasing| format!("{name} {phrasing}")).collect(),
+        answer: format!("{name}プランのご案内です。\n\n{}\n\n{lead}", base.answer),
+        follow_ups: Vec::new(),
+        related: Vec::new(),
+        ..base.clone()
+    }
+}
+
+fn engine() -> &'static Engine {
+    static ENGINE: OnceLock<Engine> = OnceLock::new();
+    ENGINE.get_or_init(|| {
+        let mut desk = files::load(&root().join("kb"), TODAY).unwrap();
+        desk.entries = (0..ENTRIES).map(|n| generated(&desk.entries, n)).collect();
+        let begun = Instant::now();
+        let workshop = Workshop { adapt: false, ..Workshop::in_memory(root().join("models")) };
+        let engine = workshop.with_fitted(root().join("kb/fitted")).engine(desk, TODAY).unwrap();
+        assert!(!engine.is_degraded(), "the embedding model does not fit the dictionary");
+        eprintln!("index of {} entries built in {:.1?}", engine.index().documents.len(), begun.elapsed());
+        engine
+    })
+}
+
+/// Questions of the evaluation cases, all splits.
+fn questions() -> &'static [String] {
+    static QUESTIONS: OnceLock<Vec<String>> = OnceLock::new();
+    QUESTIONS.get_or_init(|| {
+        let mut files: Vec<PathBuf> =
+            std::fs::read_dir(root().join("eval/cases")).unwrap().map(|item| item.unwrap().path()).collect();
+        files.sort();
+        let text: String = files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
+        let question = |line: &str| {
+            let case: serde_json::Value = serde_json::from_str(line).unwrap();
+            case["question"].as_str().unwrap().to_owned()
+        };
+        text.lines().filter(|line| !line.is_empty()).map(question).collect()
+    })
+}
+
+/// Questions in turn, the same order every time.
+fn in_turn() -> impl FnMut() -> &'static str {
+    let mut at = 0;
+    move || {
+        at += 1;
+        questions()[at % questions().len()].as_str()
+    }
+}
+
+/// Every question three times on one thread, after a warm-up: divan shows medians, budgets speak of percentiles.
+fn percentiles() {
+    let answer = |text: &str| {
+        let begun = Instant::now();
+        black_box(engine().answer(&Ask { text, ..Ask::default() }));
+        begun.elapsed()
+    };
+    questions().iter().for_each(|text| drop(answer(text)));
+    let mut times: Vec<Duration> = (0..3).flat_map(|_| questions().iter().map(|text| answer(text))).collect();
+    times.sort();
+    let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize];
+    println!(
+        "answer, {ENTRIES} entries, {} answers: p50 {:.2?} p90 {:.2?} p99 {:.2?} max {:.2?} (budget: p50 {:?}, p99 {:?})",
+        times.len(),
+        at(0.5),
+        at(0.9),
+        at(0.99),
+        at(1.0),
+        BUDGET.0,
+        BUDGET.1
+    );
+}
+
+#[divan::bench]
+fn answer(bencher: Bencher<'_, '_>) {
+    let engine = engine();
+    bencher.with_inputs(in_turn()).bench_values(|text| engine.answer(&Ask { text, ..Ask::default() }));
+}
+
+#[divan::bench]
+fn analysis(bencher: Bencher<'_, '_>) {
+    let analyzer = engine().analyzer();
+    bencher.with_inputs(in_turn()).bench_values(|text| analyzer.analyze(text));
+}
+
+#[divan::bench]
+fn lexical_search(bencher: Bencher<'_, '_>) {
+    let (analyzer, index) = (engine().analyzer(), engine().index());
+    let mut next = in_turn();
+    bencher
+        .with_inputs(|| Question::new(next(), analyzer, &index.documents, None))
+        .bench_values(|question| retrieve(&question, None, index, System::Lexical));
+}
+
+#[divan::bench]
+fn vector_search(bencher: Bencher<'_, '_>) {
+    let vectors = engine().index().vectors.as_ref().unwrap();
+    let mut next = in_turn();
+    bencher
+        .with_inputs(|| {
+            loop {
+                let text = next();
+                if let Some(query) = Query::new(&embed(text, &terms_of(text))) {
+                    break query;
+                }
+            }
+        })
+        .bench_values(|query| vectors.search(&query, 100));
+}
+
+/// The shipped model, as the engine has it.
+fn model() -> &'static StaticModel {
+    static MODEL: OnceLock<StaticModel> = OnceLock::new();
+    MODEL.get_or_init(|| StaticModel::open(&root().join("models"), engine().analyzer().dictionary()).unwrap())
+}
+
+fn terms_of(text: &str) -> Vec<String> {
+    engine().analyzer().terms(text)
+}
+
+fn embed(raw: &str, terms: &[String]) -> Vec<f32> {
+    model().embed(&Text { raw, terms }, Role::Query)
+}
+
+/// Terms given: what the engine pays, which has analysed the question already.
+#[divan::bench]
+fn embed_terms(bencher: Bencher<'_, '_>) {
+    model();
+    let mut next = in_turn();
+    bencher
+        .with_inputs(|| {
+            let text = next();
+            (text, terms_of(text))
+        })
+        .bench_values(|(text, terms)| embed(text, &terms));
+}
+
+/// From raw text: what a model with a tokenizer of its own would be compared by.
+#[divan::bench]
+fn embed_text(bencher: Bencher<'_, '_>) {
+    model();
+    bencher.with_inputs(in_turn()).bench_values(|text| embed(text, &terms_of(text)));
+}
