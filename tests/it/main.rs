@@ -2,25 +2,18 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
 
-<<<<<<< Updated upstream
 mod bad_input;
 mod browser;
-mod conversation;
-mod counter;
-=======
 mod cli;
 mod conversation;
+mod counter;
 mod desk;
->>>>>>> Stashed changes
 mod durability;
 mod eval;
 mod fakes;
-<<<<<<< Updated upstream
 mod http;
-=======
 mod index;
 mod layers;
->>>>>>> Stashed changes
 mod sign_in;
 mod store;
 mod text;
