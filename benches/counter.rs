@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use divan::{Bencher, black_box};
@@ -106,12 +107,9 @@ fn questions() -> &'static [String] {
 }
 
 /// Questions in turn, the same order every time.
-fn in_turn() -> impl FnMut() -> &'static str {
-    let mut at = 0;
-    move || {
-        at += 1;
-        questions()[at % questions().len()].as_str()
-    }
+fn in_turn() -> impl Fn() -> &'static str {
+    let at = AtomicUsize::new(0);
+    move || questions()[at.fetch_add(1, Ordering::Relaxed) % questions().len()].as_str()
 }
 
 /// Every question three times on one thread, after a warm-up: divan shows medians, budgets speak of percentiles.
@@ -121,7 +119,9 @@ fn percentiles() {
         black_box(engine().answer(&Ask { text, ..Ask::default() }));
         begun.elapsed()
     };
-    questions().iter().for_each(|text| drop(answer(text)));
+    for text in questions() {
+        answer(text);
+    }
     let mut times: Vec<Duration> = (0..3).flat_map(|_| questions().iter().map(|text| answer(text))).collect();
     times.sort();
     let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize];
@@ -152,7 +152,7 @@ fn analysis(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn lexical_search(bencher: Bencher<'_, '_>) {
     let (analyzer, index) = (engine().analyzer(), engine().index());
-    let mut next = in_turn();
+    let next = in_turn();
     bencher
         .with_inputs(|| Question::new(next(), analyzer, &index.documents, None))
         .bench_values(|question| retrieve(&question, None, index, System::Lexical));
@@ -161,7 +161,7 @@ fn lexical_search(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn vector_search(bencher: Bencher<'_, '_>) {
     let vectors = engine().index().vectors.as_ref().unwrap();
-    let mut next = in_turn();
+    let next = in_turn();
     bencher
         .with_inputs(|| {
             loop {
@@ -192,7 +192,7 @@ fn embed(raw: &str, terms: &[String]) -> Vec<f32> {
 #[divan::bench]
 fn embed_terms(bencher: Bencher<'_, '_>) {
     model();
-    let mut next = in_turn();
+    let next = in_turn();
     bencher
         .with_inputs(|| {
             let text = next();
