@@ -2,6 +2,7 @@
 .PHONY: run setup test lint doc bench eval
 
 run: setup
+	target/release/madoguchi kb lint
 	target/release/madoguchi serve
 
 setup:

@@ -193,7 +193,8 @@ impl Resolver<'_> {
             return Err(ConfigError {
                 place: kb,
                 why: format!("{} is not a folder", config.kb_dir.display()),
-                remedy: "name the folder with desk.toml and entries/ by --kb (the sample desk is kb/)".to_owned(),
+                remedy: "name the folder with desk.toml and entries/ by --kb (the sample desk is kb/)"
+                    .to_owned(),
             });
         }
         Ok(config)
