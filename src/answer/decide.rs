@@ -11,6 +11,8 @@ use crate::kb::{HandOffReason, Language, Priority, Rule, Snapshot};
 const OFFERED: usize = 4;
 /// A candidate below this share of the best one's score is no rival.
 const RIVAL_SHARE: f32 = 0.12;
+/// Probability of small talk from which the classifier decides.
+const CHATTY: f32 = 0.6;
 /// Cosine with small talk from which an utterance that nothing in the FAQ answers counts as small talk.
 const SMALLTALK_COSINE: f32 = 0.8;
 /// Below this confidence nothing in the FAQ is about the question.
@@ -48,10 +50,10 @@ pub(super) fn by_suspicion(engine: &Engine, ask: &Ask<'_>, suspicion: Suspicion,
 }
 
 /// No rule fired: the reading with the highest confidence decides.
-pub(super) fn by_confidence(engine: &Engine, ask: &Ask<'_>, mut considered: Vec<Considered>) -> Outcome {
+pub(super) fn by_confidence(engine: &Engine, ask: &Ask<'_>, mut considered: Vec<Considered>, chatty: f32) -> Outcome {
     let alone_smalltalk = considered[0].smalltalk;
     let alone_language = considered[0].question.language;
-    if alone_smalltalk.is_certain() {
+    if alone_smalltalk.is_certain() || chatty >= CHATTY {
         return small_talk(engine, ask, considered.swap_remove(0));
     }
     let chosen = most_confident(considered);

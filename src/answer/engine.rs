@@ -173,14 +173,13 @@ impl Engine {
             let considered = self.consider_alone(ask);
             return decide::by_rule(self, ask, rule, &considered);
         }
-        if let Some(suspicion) = self.suspect(ask.text)
-            && suspicion.fires()
-        {
+        let suspicion = self.suspect(ask.text);
+        if let Some(suspicion) = suspicion.filter(Suspicion::fires) {
             return decide::by_suspicion(self, ask, suspicion, &self.consider_alone(ask));
         }
         let readings = readings(ask, snapshot, &self.parts.analyzer, &self.parts.index.documents);
         let considered: Vec<Considered> = readings.into_iter().map(|reading| self.consider(reading)).collect();
-        decide::by_confidence(self, ask, considered)
+        decide::by_confidence(self, ask, considered, suspicion.map_or(0.0, |s| s.smalltalk))
     }
 
     /// What the classifier learned from the desk's examples says; `None` when the desk has none.

@@ -1,5 +1,5 @@
 //! Must-hand-off questions that no rule's pattern catches: a small classifier learned from the desk's own example
-//! utterances (`kb/examples/`). Rules stay first; this is the net below them.
+//! utterances (`kb/examples/`). Rules stay first; this is the net below them. It knows small talk by the same means.
 //!
 //! Multinomial logistic regression (softmax) over hashed lemma and character n-grams plus the utterance's vector, trained
 //! by plain gradient steps in a fixed order when the engine is built: the same desk gives the same classifier.
@@ -9,7 +9,7 @@ use crate::kb::rules::normalize_for_rules;
 use crate::kb::{HandOffReason, Snapshot};
 use crate::text::Analyzer;
 
-/// Classes: "none" first, then the reasons.
+/// Classes: "none" first, then the reasons, then small talk.
 const REASONS: [HandOffReason; 6] = [
     HandOffReason::Security,
     HandOffReason::Complaint,
@@ -18,7 +18,8 @@ const REASONS: [HandOffReason; 6] = [
     HandOffReason::Person,
     HandOffReason::Secret,
 ];
-const CLASSES: usize = REASONS.len() + 1;
+const CLASSES: usize = REASONS.len() + 2;
+const SMALLTALK: usize = CLASSES - 1;
 /// Hashed features.
 const BUCKETS: usize = 1 << 15;
 /// Entry questions and phrasings taken as "none" examples.
@@ -47,6 +48,8 @@ pub struct Suspicion {
     pub reason: HandOffReason,
     /// Probability that the utterance must reach a person, for whatever reason.
     pub probability: f32,
+    /// Probability that it is small talk.
+    pub smalltalk: f32,
 }
 
 impl Suspicion {
@@ -72,11 +75,12 @@ impl HandOffClassifier {
         let phrasings = snapshot
             .entries
             .iter()
-            .flat_map(|entry| std::iter::once(&entry.question).chain(&entry.phrasings))
-            .chain(snapshot.smalltalk.iter().flat_map(|talk| &talk.phrasings));
+            .flat_map(|entry| std::iter::once(&entry.question).chain(&entry.phrasings));
+        let small = snapshot.smalltalk.iter().flat_map(|talk| &talk.phrasings);
+        let small = small.map(|text| (text.as_str(), SMALLTALK));
         let ordinary: Vec<(&str, usize)> = phrasings.map(|text| (text.as_str(), 0)).collect();
         let step = ordinary.len().div_ceil(ORDINARY).max(1);
-        let texts: Vec<(&str, usize)> = examples.chain(ordinary.into_iter().step_by(step)).collect();
+        let texts: Vec<(&str, usize)> = examples.chain(ordinary.into_iter().step_by(step)).chain(small).collect();
         let utterances: Vec<(Utterance, usize)> = texts
             .par_iter()
             .map(|(text, class)| (Utterance::of(text, analyzer, embedder), *class))
@@ -102,8 +106,9 @@ impl HandOffClassifier {
     /// How likely `text` must reach a person.
     pub fn suspect(&self, text: &str, analyzer: &Analyzer, embedder: Option<&dyn Embedder>) -> Suspicion {
         let p = self.probabilities(&Utterance::of(text, analyzer, embedder));
-        let best = (1..CLASSES).max_by(|a, b| p[*a].total_cmp(&p[*b])).unwrap_or(1);
-        Suspicion { reason: REASONS[best - 1], probability: 1.0 - p[0] }
+        let best = (1..SMALLTALK).max_by(|a, b| p[*a].total_cmp(&p[*b])).unwrap_or(1);
+        let probability = p[1..SMALLTALK].iter().sum();
+        Suspicion { reason: REASONS[best - 1], probability, smalltalk: p[SMALLTALK] }
     }
 
     fn probabilities(&self, utterance: &Utterance) -> [f32; CLASSES] {
