@@ -1,12 +1,13 @@
 //! Publishing: from a desk's contents to a ready [`Engine`]. Snapshot → analyzer → model → index, built aside and whole
 //! before anyone is served from it. Knows no HTTP and no SQL.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::civil::Date;
 
 use crate::answer::{Engine, Models, Parts};
+use crate::embed::adapt::{AdaptOptions, AdaptPair, adapt, entry_pairs};
 use crate::embed::{Embedder, StaticModel};
 use crate::index::{Index, Origin};
 use crate::kb::Snapshot;
@@ -65,7 +66,7 @@ impl Workshop {
     pub fn engine_of(&self, snapshot: Snapshot) -> anyhow::Result<Engine> {
         let snapshot = Arc::new(snapshot);
         let analyzer = Arc::new(Analyzer::open_default(&self.dictionaries, &snapshot.vocabulary)?);
-        let embedder = self.embedder(&analyzer);
+        let embedder = self.embedder(&snapshot, &analyzer);
         let index = self.index(&snapshot, &analyzer, embedder.as_deref())?;
         let models = if self.plain { Models::default() } else { self.learned()? };
         Ok(Engine::new(Parts { snapshot, analyzer, embedder, index, models }))
@@ -82,14 +83,50 @@ impl Workshop {
         })
     }
 
-    fn embedder(&self, analyzer: &Analyzer) -> Option<Arc<dyn Embedder>> {
+    fn embedder(&self, snapshot: &Snapshot, analyzer: &Analyzer) -> Option<Arc<dyn Embedder>> {
         match StaticModel::open(&self.models, analyzer.dictionary()) {
-            Ok(model) => Some(Arc::new(model)),
+            Ok(base) if self.adapt => Some(Arc::new(self.adapted(base, snapshot, analyzer))),
+            Ok(base) => Some(Arc::new(base)),
             Err(error) => {
                 tracing::warn!("the desk runs lexical-only: {error}");
                 None
             }
         }
+    }
+
+    /// The base tuned to the snapshot's entries. What changed is stored beside the index under the hashes of model,
+    /// analyzer and snapshot, so that a restart need not tune again.
+    fn adapted(&self, base: StaticModel, snapshot: &Snapshot, analyzer: &Analyzer) -> StaticModel {
+        let stored = self.index.as_ref().map(|folder| {
+            let parts = [base.base_hash(), &analyzer.fingerprint(), snapshot.hash()].map(|hash| hash[..12].to_owned());
+            folder.with_file_name("adapted").join(format!("{}.safetensors", parts.join("-")))
+        });
+        if let Some(model) = stored.as_ref().and_then(|file| restore(&base, file)) {
+            return model;
+        }
+        let pairs: Vec<AdaptPair> = snapshot
+            .entries
+            .iter()
+            .flat_map(|entry| {
+                let phrasings: Vec<Vec<String>> = entry.phrasings.iter().map(|p| analyzer.terms(p)).collect();
+                entry_pairs(&analyzer.terms(&entry.question), &phrasings, &analyzer.terms(&entry.answer))
+            })
+            .collect();
+        let adapted = adapt(&base, &pairs, &AdaptOptions::default());
+        tracing::info!(
+            kept = adapted.kept,
+            pairs = adapted.report.pairs,
+            terms = adapted.report.terms,
+            before = adapted.report.accuracy[0],
+            after = adapted.report.accuracy[1],
+            "vectors adapted to the desk"
+        );
+        if let Some(file) = stored
+            && let Err(error) = store(&adapted.model, &file)
+        {
+            tracing::warn!("the adaptation is not kept at {}: {error:#}", file.display());
+        }
+        adapted.model
     }
 
     fn index(
@@ -104,4 +141,26 @@ impl Workshop {
         tracing::info!(entries = index.documents.len(), fingerprint = &index.fingerprint[..16], "index {how}");
         Ok(index)
     }
+}
+
+/// An earlier adaptation of `base`; `None` when there is none or it is damaged. An empty file: the base itself.
+fn restore(base: &StaticModel, file: &Path) -> Option<StaticModel> {
+    let bytes = std::fs::read(file).ok()?;
+    if bytes.is_empty() {
+        return Some(base.clone());
+    }
+    base.apply_overlay(&bytes)
+        .map_err(|error| tracing::warn!("adapting anew: {} {error}", file.display()))
+        .ok()
+}
+
+/// Keeps an adaptation and removes earlier ones.
+fn store(model: &StaticModel, file: &Path) -> anyhow::Result<()> {
+    let folder = file.parent().expect("the file is in a folder of its own");
+    if folder.exists() {
+        std::fs::remove_dir_all(folder)?;
+    }
+    std::fs::create_dir_all(folder)?;
+    std::fs::write(file, model.overlay_bytes()?.unwrap_or_default())?;
+    Ok(())
 }
