@@ -35,7 +35,14 @@ impl Workshop {
     /// The usual layout under a models folder, index in memory, adapted.
     pub fn in_memory(models: impl Into<PathBuf>) -> Self {
         let models = models.into();
-        Self { dictionaries: models.join("dict"), models, index: None, adapt: true, plain: false, fitted: None }
+        Self {
+            dictionaries: models.join("dict"),
+            models,
+            index: None,
+            adapt: true,
+            plain: false,
+            fitted: None,
+        }
     }
 
     /// The same with the index kept in `folder`.
@@ -98,7 +105,8 @@ impl Workshop {
     /// analyzer and snapshot, so that a restart need not tune again.
     fn adapted(&self, base: StaticModel, snapshot: &Snapshot, analyzer: &Analyzer) -> StaticModel {
         let stored = self.index.as_ref().map(|folder| {
-            let parts = [base.base_hash(), &analyzer.fingerprint(), snapshot.hash()].map(|hash| hash[..12].to_owned());
+            let parts = [base.base_hash(), &analyzer.fingerprint(), snapshot.hash()]
+                .map(|hash| hash[..12].to_owned());
             folder.with_file_name("adapted").join(format!("{}.safetensors", parts.join("-")))
         });
         if let Some(model) = stored.as_ref().and_then(|file| restore(&base, file)) {
@@ -138,7 +146,11 @@ impl Workshop {
         let Some(folder) = &self.index else { return Index::build(snapshot, analyzer, embedder) };
         let (index, origin) = Index::open_or_build(folder, snapshot, analyzer, embedder)?;
         let how = if origin == Origin::Built { "built" } else { "opened" };
-        tracing::info!(entries = index.documents.len(), fingerprint = &index.fingerprint[..16], "index {how}");
+        tracing::info!(
+            entries = index.documents.len(),
+            fingerprint = &index.fingerprint[..16],
+            "index {how}"
+        );
         Ok(index)
     }
 }

@@ -1,4 +1,4 @@
-//! Fourth step: how likely the top candidate answers. A small learned model over signals of the whole ranking, then a
+//! Fourth step: how likely the top candidate answers. Logistic regression over signals of the whole ranking, then a
 //! calibration fitted on cases that neither ranker nor model was fitted on, so that the number is a probability.
 
 use serde::{Deserialize, Serialize};
@@ -7,11 +7,10 @@ use super::calibration::{Calibration, Platt};
 use super::features::at;
 use super::rank::Ranked;
 use super::smalltalk::SmallTalkMatch;
-use super::trees::Forest;
 use super::understand::Question;
 
 /// Number of signals.
-pub const COUNT: usize = 25;
+pub const COUNT: usize = 26;
 
 /// Names of the signals, in order.
 pub const NAMES: [&str; COUNT] = [
@@ -40,6 +39,7 @@ pub const NAMES: [&str; COUNT] = [
     "smalltalk_cosine",
     "mean_cosine", // mean phrasing cosine of the ten best: a question close to all is close to none
     "readings",    // reading grams of the best candidate
+    "window",      // best stretch of the best candidate
 ];
 
 /// Signals of one question, in the order of [`NAMES`].
@@ -99,6 +99,7 @@ pub fn signals(
         smalltalk.cosine,
         mean,
         f[at::READINGS],
+        f[at::WINDOW],
     ]
 }
 
@@ -111,7 +112,7 @@ pub struct Bands {
     pub clarify_from: f32,
 }
 
-/// A fitted confidence: linear model plus trees in log-odds, then calibration.
+/// A fitted confidence: linear in log-odds (logistic regression), then calibration.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ConfidenceModel {
     /// Names of the signals it was fitted on; must equal [`NAMES`].
@@ -120,8 +121,6 @@ pub struct ConfidenceModel {
     pub bias: f32,
     /// Weight of each signal.
     pub linear: Vec<f32>,
-    /// Trees added to the linear part.
-    pub forest: Forest,
     /// Log-odds → calibrated probability.
     pub calibration: Calibration,
     /// Thresholds on the calibrated probability, from the error budget.
@@ -137,12 +136,11 @@ impl ConfidenceModel {
     }
 
     /// An uncalibrated model that never answers: calibration and bands follow.
-    pub fn raw(bias: f32, linear: Vec<f32>, forest: Forest) -> Self {
+    pub fn raw(bias: f32, linear: Vec<f32>) -> Self {
         Self {
             signals: NAMES.map(str::to_owned).to_vec(),
             bias,
             linear,
-            forest,
             calibration: Calibration::Platt(Platt { slope: 1.0, offset: 0.0 }),
             bands: Bands { answer_from: 1.1, clarify_from: 0.0 },
             note: String::new(),
@@ -151,8 +149,7 @@ impl ConfidenceModel {
 
     /// Log-odds before calibration.
     pub fn log_odds(&self, signals: &Signals) -> f32 {
-        let linear: f32 = self.linear.iter().zip(signals).map(|(w, x)| w * x).sum();
-        self.bias + linear + self.forest.predict(signals)
+        self.bias + self.linear.iter().zip(signals).map(|(w, x)| w * x).sum::<f32>()
     }
 
     /// Calibrated probability that the top candidate answers.

@@ -23,15 +23,24 @@ pub(super) fn by_rule(engine: &Engine, ask: &Ask<'_>, rule: &Rule, considered: &
     let snapshot = engine.snapshot();
     let language = considered.question.language;
     let wording = wording(snapshot, &rule.wording, rule.reason, language);
-    let hand_off = HandOff { reason: rule.reason, priority: rule.priority, queue: rule.queue.clone(), wording };
-    let trace =
-        Trace { rule: Some(rule.id.clone()), band: band("handoff", engine.bands()), ..engine.trace(considered) };
+    let hand_off =
+        HandOff { reason: rule.reason, priority: rule.priority, queue: rule.queue.clone(), wording };
+    let trace = Trace {
+        rule: Some(rule.id.clone()),
+        band: band("handoff", engine.bands()),
+        ..engine.trace(considered)
+    };
     Outcome { decision: Decision::HandOff(hand_off), trace, context: kept(ask, language) }
 }
 
 /// No rule fired, but the utterance is like the desk's examples of what must reach a person. Priority, queue and wording
 /// are those of the first rule with that reason.
-pub(super) fn by_suspicion(engine: &Engine, ask: &Ask<'_>, suspicion: Suspicion, considered: &Considered) -> Outcome {
+pub(super) fn by_suspicion(
+    engine: &Engine,
+    ask: &Ask<'_>,
+    suspicion: Suspicion,
+    considered: &Considered,
+) -> Outcome {
     let snapshot = engine.snapshot();
     let language = considered.question.language;
     let reason = suspicion.reason;
@@ -50,7 +59,12 @@ pub(super) fn by_suspicion(engine: &Engine, ask: &Ask<'_>, suspicion: Suspicion,
 }
 
 /// No rule fired: the reading with the highest confidence decides.
-pub(super) fn by_confidence(engine: &Engine, ask: &Ask<'_>, mut considered: Vec<Considered>, chatty: f32) -> Outcome {
+pub(super) fn by_confidence(
+    engine: &Engine,
+    ask: &Ask<'_>,
+    mut considered: Vec<Considered>,
+    chatty: f32,
+) -> Outcome {
     let alone_smalltalk = considered[0].smalltalk;
     let alone_language = considered[0].question.language;
     if alone_smalltalk.is_certain() || chatty >= CHATTY {

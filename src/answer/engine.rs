@@ -178,7 +178,8 @@ impl Engine {
             return decide::by_suspicion(self, ask, suspicion, &self.consider_alone(ask));
         }
         let readings = readings(ask, snapshot, &self.parts.analyzer, &self.parts.index.documents);
-        let considered: Vec<Considered> = readings.into_iter().map(|reading| self.consider(reading)).collect();
+        let considered: Vec<Considered> =
+            readings.into_iter().map(|reading| self.consider(reading)).collect();
         decide::by_confidence(self, ask, considered, suspicion.map_or(0.0, |s| s.smalltalk))
     }
 

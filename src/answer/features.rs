@@ -9,7 +9,7 @@ use crate::index::documents::{Document, Documents, TermId};
 use crate::index::vector::Query;
 
 /// Number of features.
-pub const COUNT: usize = 23;
+pub const COUNT: usize = 24;
 
 /// Names, in order; the model file names them too and a mismatch is refused.
 pub const NAMES: [&str; COUNT] = [
@@ -36,6 +36,7 @@ pub const NAMES: [&str; COUNT] = [
     "answer_length",     // ln(1 + terms of the answer)
     "same_language",     // entry and question in one language
     "readings",          // Dice coefficient of reading grams with the best question or phrasing
+    "window",            // coverage by the best stretch of 30 terms of the answer, or the best phrasing
 ];
 
 /// Positions in [`NAMES`] that other steps read by name.
@@ -55,10 +56,14 @@ pub mod at {
     pub const COSINE_ANSWER: usize = 17;
     pub const COSINE_PASSAGE: usize = 18;
     pub const READINGS: usize = 22;
+    pub const WINDOW: usize = 23;
 }
 
 /// One candidate's features, in the order of [`NAMES`].
 pub type Features = [f32; COUNT];
+
+/// Terms of a stretch of an answer.
+const WINDOW: usize = 30;
 
 /// BM25's saturation and length parameters, tantivy's own values.
 const K1: f32 = 1.2;
@@ -140,6 +145,7 @@ impl<'a> FeatureSource<'a> {
                 .iter()
                 .map(|grams| dice(grams, &self.question.reading_hashes))
                 .fold(0.0, f32::max),
+            self.best_window(document).max(phrasing_coverage),
         ]
     }
 
@@ -186,6 +192,34 @@ impl<'a> FeatureSource<'a> {
             })
             .max_by(|a, b| (a.0 * (1.0 + a.1)).total_cmp(&(b.0 * (1.0 + b.1))))
             .unwrap_or_default()
+    }
+
+    /// Coverage of the question by the best stretch of [`WINDOW`] terms of the answer: terms that stand together say more
+    /// than the same terms spread over a long text.
+    fn best_window(&self, document: &Document) -> f32 {
+        let asked = &self.question.asked;
+        // Which asked terms each position of the answer holds, as a bit set; a question has few terms.
+        let hits: Vec<(usize, u64)> = document
+            .answer
+            .iter()
+            .enumerate()
+            .filter_map(|(i, id)| {
+                let bits = asked.iter().take(64).enumerate().filter(|(_, a)| a.holds(|own| own == *id));
+                let set = bits.fold(0_u64, |set, (bit, _)| set | 1 << bit);
+                (set != 0).then_some((i, set))
+            })
+            .collect();
+        let mut best = 0.0_f32;
+        for (start, (from, _)) in hits.iter().enumerate() {
+            let inside = hits[start..].iter().take_while(|(at, _)| at - from < WINDOW);
+            let set = inside.fold(0_u64, |set, (_, bits)| set | bits);
+            let held: f32 = (0..asked.len().min(64))
+                .filter(|bit| set & (1 << bit) != 0)
+                .map(|bit| mass(&asked[bit]))
+                .sum();
+            best = best.max(held);
+        }
+        best / self.total_idf
     }
 
     fn adjacent(&self, document: &Document) -> f32 {

@@ -80,11 +80,10 @@ impl HandOffClassifier {
         let small = small.map(|text| (text.as_str(), SMALLTALK));
         let ordinary: Vec<(&str, usize)> = phrasings.map(|text| (text.as_str(), 0)).collect();
         let step = ordinary.len().div_ceil(ORDINARY).max(1);
-        let texts: Vec<(&str, usize)> = examples.chain(ordinary.into_iter().step_by(step)).chain(small).collect();
-        let utterances: Vec<(Utterance, usize)> = texts
-            .par_iter()
-            .map(|(text, class)| (Utterance::of(text, analyzer, embedder), *class))
-            .collect();
+        let texts: Vec<(&str, usize)> =
+            examples.chain(ordinary.into_iter().step_by(step)).chain(small).collect();
+        let utterances: Vec<(Utterance, usize)> =
+            texts.par_iter().map(|(text, class)| (Utterance::of(text, analyzer, embedder), *class)).collect();
         let width = utterances.first().map_or(0, |(utterance, _)| utterance.vector.len());
         let mut classifier = Self {
             sparse: vec![[0.0; CLASSES]; BUCKETS],
@@ -171,7 +170,8 @@ impl Utterance {
         features.extend(secret_shapes(text).map(|shape| bucket(b's', shape)));
         features.sort_unstable();
         features.dedup();
-        let vector = embedder.map_or_else(Vec::new, |e| e.embed(&Text { raw: text, terms: &terms }, Role::Query));
+        let vector =
+            embedder.map_or_else(Vec::new, |e| e.embed(&Text { raw: text, terms: &terms }, Role::Query));
         Self { features, vector }
     }
 
@@ -184,7 +184,9 @@ impl Utterance {
 /// Shapes that no word list knows: long runs of hexadecimal digits, many short English words in a row.
 fn secret_shapes(text: &str) -> impl Iterator<Item = &'static str> {
     let hex = text.split(|c: char| !c.is_ascii_alphanumeric()).any(|run| {
-        run.len() >= 24 && run.chars().any(|c| c.is_ascii_digit()) && run.chars().any(|c| c.is_ascii_alphabetic())
+        run.len() >= 24
+            && run.chars().any(|c| c.is_ascii_digit())
+            && run.chars().any(|c| c.is_ascii_alphabetic())
     });
     let words = text.split_whitespace();
     let mut run = 0_usize;

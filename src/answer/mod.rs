@@ -13,7 +13,6 @@ pub mod rank;
 pub mod retrieve;
 pub mod smalltalk;
 pub mod trace;
-pub mod trees;
 pub mod understand;
 
 use serde::{Deserialize, Serialize};

@@ -1,11 +1,10 @@
-//! Third step: one order over the candidates of both retrievers. The learned model (gradient-boosted trees over
-//! [`super::features`]) decides; without one, a fixed weighting of the retrievers' scores does.
+//! Third step: one order over the candidates of both retrievers. The learned model (a linear score with
+//! non-negative weights over [`super::features`]) decides; without one, a fixed weighting of the retrievers' scores does.
 
 use serde::{Deserialize, Serialize};
 
 use super::features::{FeatureSource, Features, NAMES};
 use super::retrieve::{Found, Retrieved, System};
-use super::trees::Forest;
 
 /// A candidate with its features and rank score; best first in a [`Ranking`].
 #[derive(Debug, Clone, PartialEq)]
@@ -22,28 +21,25 @@ pub struct Ranked {
 pub type Ranking = Vec<Ranked>;
 
 /// Points of BM25 that one point of summed cosine is worth in the fixed weighting (tuned on localgov-dev's first half).
-const DENSE_POINTS: f32 = 12.0;
+const DENSE_POINTS: f32 = 16.0;
 
 /// The learned ranker, as stored in `models/ranker.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RankModel {
     /// Names of the features it was fitted on; must equal [`NAMES`].
     pub features: Vec<String>,
-    /// The trees; the sum of their leaves is added to the linear part.
-    pub forest: Forest,
-    /// Weights of a linear part over the same features.
-    pub linear: Vec<f32>,
+    /// One weight per feature.
+    pub weights: Vec<f32>,
 }
 
 impl RankModel {
     /// Whether the model was fitted on the features this program computes.
     pub fn fits(&self) -> bool {
-        self.features.iter().map(String::as_str).eq(NAMES) && self.linear.len() == NAMES.len()
+        self.features.iter().map(String::as_str).eq(NAMES) && self.weights.len() == NAMES.len()
     }
 
     fn score(&self, features: &Features) -> f32 {
-        let linear: f32 = self.linear.iter().zip(features).map(|(w, x)| w * x).sum();
-        linear + self.forest.predict(features)
+        self.weights.iter().zip(features).map(|(w, x)| w * x).sum()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::boost::Table;
+use super::linear::Table;
 use crate::answer::confidence::Signals;
 use crate::answer::{Ask, Context, Engine};
 use crate::eval::cases::{Case, Expected};
@@ -14,32 +14,11 @@ const CASE_WEIGHT: f32 = 3.0;
 /// Candidates of a question that the ranker learns from.
 const LEARNED: usize = 60;
 
-/// What a practice question is for. Dealt out by position: the ranker gets the first half.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
-    /// The ranker.
-    Rank,
-    /// The confidence.
-    Confidence,
-    /// The calibration.
-    Calibrate,
-}
-
-fn part(position: usize) -> Part {
-    match position % 6 {
-        0..=2 => Part::Rank,
-        3 | 4 => Part::Confidence,
-        _ => Part::Calibrate,
-    }
-}
-
-/// Adds the ranker's part of a desk's questions to `table`.
+/// Adds a practice desk's questions to `table`.
 pub fn rank_samples(engine: &Engine, questions: &[(String, Vec<String>)], table: &mut Table) {
     let entries = &engine.snapshot().entries;
-    let mine: Vec<_> =
-        questions.iter().enumerate().filter(|(i, _)| part(*i) == Part::Rank).map(|(_, q)| q).collect();
     let considered: Vec<_> =
-        mine.par_iter().map(|(text, right)| (engine.consider_text(text).ranking, right)).collect();
+        questions.par_iter().map(|(text, right)| (engine.consider_text(text).ranking, right)).collect();
     for (ranking, right) in considered {
         let is_right = |number: u32| right.contains(&entries[number as usize].id);
         if !ranking.iter().any(|ranked| is_right(ranked.found.number)) {
@@ -62,8 +41,6 @@ pub struct ConfidenceSample {
     pub signals: Signals,
     /// Whether the first candidate answers.
     pub right: bool,
-    /// What it is for.
-    pub part: Part,
     /// Fold of a labelled case; `None` for practice.
     pub fold: Option<usize>,
 }
@@ -73,20 +50,19 @@ pub struct ConfidenceSample {
 pub struct ConfidenceSamples(Vec<ConfidenceSample>);
 
 impl ConfidenceSamples {
-    /// Adds the confidence's and the calibration's part of a desk's questions, each twice: as asked, and with the right
-    /// entries taken away, so that the model sees what an unanswerable question looks like.
+    /// Adds a practice desk's questions as asked, and one in three also with the right entries taken away, so that the
+    /// model sees what an unanswerable question looks like.
     pub fn add_practice(&mut self, engine: &Engine, questions: &[(String, Vec<String>)]) {
         let entries = &engine.snapshot().entries;
-        let mine: Vec<_> = questions.iter().enumerate().filter(|(i, _)| part(*i) != Part::Rank).collect();
-        let found: Vec<Vec<ConfidenceSample>> = mine
+        let found: Vec<Vec<ConfidenceSample>> = questions
             .par_iter()
+            .enumerate()
             .map(|(i, (text, right))| {
                 let is_right = |number: u32| right.contains(&entries[number as usize].id);
                 let whole = engine.consider_text(text);
                 let top_is_right = whole.ranking.first().is_some_and(|top| is_right(top.found.number));
-                let sample = |signals, right| ConfidenceSample { signals, right, part: part(*i), fold: None };
+                let sample = |signals, right| ConfidenceSample { signals, right, fold: None };
                 let mut out = vec![sample(whole.signals, top_is_right)];
-                // One in three questions is asked of a desk that lacks its answer.
                 if i % 3 == 0 {
                     out.push(sample(engine.consider_without(text, &is_right).signals, false));
                 }
@@ -118,12 +94,7 @@ impl ConfidenceSamples {
                 let key = case.entries.first().unwrap_or(&case.id);
                 let fold =
                     key.bytes().fold(7_usize, |hash, byte| hash.wrapping_mul(31) + usize::from(byte)) % FOLDS;
-                Some(ConfidenceSample {
-                    signals: best.signals,
-                    right,
-                    part: Part::Calibrate,
-                    fold: Some(fold),
-                })
+                Some(ConfidenceSample { signals: best.signals, right, fold: Some(fold) })
             })
             .collect();
         self.0.extend(found.into_iter().flatten());
@@ -137,11 +108,6 @@ impl ConfidenceSamples {
             table.push(&[(sample.signals.as_slice(), f32::from(sample.right))], weight);
         }
         table
-    }
-
-    /// Samples of one part.
-    pub fn list(&self, part: Part) -> impl Iterator<Item = &ConfidenceSample> {
-        self.0.iter().filter(move |sample| sample.part == part)
     }
 
     /// All samples.
