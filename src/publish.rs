@@ -125,8 +125,8 @@ impl Workshop {
             kept = adapted.kept,
             pairs = adapted.report.pairs,
             terms = adapted.report.terms,
-            before = adapted.report.accuracy[0],
-            after = adapted.report.accuracy[1],
+            before = adapted.report.loss[0],
+            after = adapted.report.loss[1],
             "vectors adapted to the desk"
         );
         if let Some(file) = stored
