@@ -79,7 +79,11 @@ impl Workshop {
         Ok(Engine::new(Parts { snapshot, analyzer, embedder, index, models }))
     }
 
-    fn learned(&self) -> anyhow::Result<Models> {
+    /// Ranker and confidence in force: the desk's own where it has them.
+    ///
+    /// # Errors
+    /// When a file is malformed or fitted for other features.
+    pub fn learned(&self) -> anyhow::Result<Models> {
         let defaults = Models::open(&self.models)?;
         let Some(folder) = &self.fitted else { return Ok(defaults) };
         let own = Models::open(folder)?;

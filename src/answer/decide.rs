@@ -33,6 +33,12 @@ pub(super) fn by_rule(engine: &Engine, ask: &Ask<'_>, rule: &Rule, considered: &
     Outcome { decision: Decision::HandOff(hand_off), trace, context: kept(ask, language) }
 }
 
+/// A seed phrase or private key is in the text: whatever was asked, a person must tell the customer what to do at once.
+pub(super) fn by_secret(engine: &Engine, ask: &Ask<'_>, considered: &Considered) -> Outcome {
+    let suspicion = Suspicion { reason: HandOffReason::Secret, probability: 1.0, smalltalk: 0.0 };
+    by_suspicion(engine, ask, suspicion, considered)
+}
+
 /// No rule fired, but the utterance is like the desk's examples of what must reach a person. Priority, queue and wording
 /// are those of the first rule with that reason.
 pub(super) fn by_suspicion(
@@ -63,17 +69,21 @@ pub(super) fn by_confidence(
     engine: &Engine,
     ask: &Ask<'_>,
     mut considered: Vec<Considered>,
-    chatty: f32,
+    suspicion: Option<Suspicion>,
 ) -> Outcome {
     let alone_smalltalk = considered[0].smalltalk;
     let alone_language = considered[0].question.language;
-    if alone_smalltalk.is_certain() || chatty >= CHATTY {
+    if alone_smalltalk.is_certain() || suspicion.is_some_and(|s| s.smalltalk >= CHATTY) {
         return small_talk(engine, ask, considered.swap_remove(0));
     }
     let chosen = most_confident(considered);
     let bands = engine.bands();
     if chosen.confidence < bands.clarify_from && alone_smalltalk.cosine >= SMALLTALK_COSINE {
         return small_talk(engine, ask, chosen);
+    }
+    // Not sure of an answer and not sure that a person is not needed: the person is the safer side.
+    if let Some(suspicion) = suspicion.filter(|s| s.lingers() && chosen.confidence < bands.answer_from) {
+        return by_suspicion(engine, ask, suspicion, &chosen);
     }
     let rivals = rivals(engine, &chosen);
     let (name, decision) = if chosen.confidence >= bands.answer_from {

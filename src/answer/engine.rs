@@ -20,6 +20,7 @@ use crate::embed::Embedder;
 use crate::index::Index;
 use crate::index::vector::Query;
 use crate::kb::Snapshot;
+use crate::privacy;
 use crate::text::Analyzer;
 
 /// Candidates kept in a Trace.
@@ -170,17 +171,20 @@ impl Engine {
     fn decide(&self, ask: &Ask<'_>) -> Outcome {
         let snapshot = &self.parts.snapshot;
         if let Some(rule) = snapshot.rules.first_match(ask.text) {
-            let considered = self.consider_alone(ask);
+            let considered = self.consider_best(ask);
             return decide::by_rule(self, ask, rule, &considered);
+        }
+        if privacy::mask(ask.text).kinds.iter().any(|kind| kind.opens_assets()) {
+            return decide::by_secret(self, ask, &self.consider_best(ask));
         }
         let suspicion = self.suspect(ask.text);
         if let Some(suspicion) = suspicion.filter(Suspicion::fires) {
-            return decide::by_suspicion(self, ask, suspicion, &self.consider_alone(ask));
+            return decide::by_suspicion(self, ask, suspicion, &self.consider_best(ask));
         }
         let readings = readings(ask, snapshot, &self.parts.analyzer, &self.parts.index.documents);
         let considered: Vec<Considered> =
             readings.into_iter().map(|reading| self.consider(reading)).collect();
-        decide::by_confidence(self, ask, considered, suspicion.map_or(0.0, |s| s.smalltalk))
+        decide::by_confidence(self, ask, considered, suspicion)
     }
 
     /// What the classifier learned from the desk's examples says; `None` when the desk has none.

@@ -9,7 +9,7 @@ use crate::index::documents::{Document, Documents, TermId};
 use crate::index::vector::Query;
 
 /// Number of features.
-pub const COUNT: usize = 24;
+pub const COUNT: usize = 26;
 
 /// Names, in order; the model file names them too and a mismatch is refused.
 pub const NAMES: [&str; COUNT] = [
@@ -37,6 +37,8 @@ pub const NAMES: [&str; COUNT] = [
     "same_language",     // entry and question in one language
     "readings",          // Dice coefficient of reading grams with the best question or phrasing
     "window",            // coverage by the best stretch of 30 terms of the answer, or the best phrasing
+    "lexical_score",     // the retriever's BM25 as it is; 0 when it did not find the entry
+    "dense_score",       // summary score as it is; likewise
 ];
 
 /// Positions in [`NAMES`] that other steps read by name.
@@ -146,6 +148,8 @@ impl<'a> FeatureSource<'a> {
                 .map(|grams| dice(grams, &self.question.reading_hashes))
                 .fold(0.0, f32::max),
             self.best_window(document).max(phrasing_coverage),
+            found.lexical.map_or(0.0, |(score, _)| score),
+            found.dense.map_or(0.0, |(score, _)| score),
         ]
     }
 

@@ -30,7 +30,9 @@ const DECAY: f32 = 1e-5;
 /// Factor on the vector part against the n-gram part.
 const VECTOR_SHARE: f32 = 1.2;
 /// From this probability of all must-hand-off reasons together the utterance goes to a person.
-const FIRES_FROM: f32 = 0.5;
+const FIRES_FROM: f32 = 0.7;
+/// From this one it does when the desk has no sure answer either.
+const LINGERS_FROM: f32 = 0.2;
 
 /// The learned net below the rules.
 pub struct HandOffClassifier {
@@ -56,6 +58,11 @@ impl Suspicion {
     /// Whether that is enough to hand off.
     pub fn fires(&self) -> bool {
         self.probability >= FIRES_FROM
+    }
+
+    /// Whether it is enough when no answer is sure.
+    pub fn lingers(&self) -> bool {
+        self.probability >= LINGERS_FROM
     }
 }
 

@@ -18,7 +18,7 @@ pub mod understand;
 use serde::{Deserialize, Serialize};
 
 use crate::kb::{HandOffReason, Language, Priority};
-pub use engine::{Engine, Models, Parts};
+pub use engine::{Considered, Engine, Models, Parts};
 pub use retrieve::System;
 pub use trace::Trace;
 

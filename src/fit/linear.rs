@@ -82,11 +82,14 @@ pub struct Fitting {
     pub only_positive: bool,
 }
 
+/// Weights the penalty pulls towards; zero where there is no prior.
+pub type Prior<'a> = Option<&'a [f32]>;
+
 /// Steps of gradient descent; the rate falls to zero over them.
 const STEPS: i32 = 300;
 
 /// Fits a linear score. Deterministic.
-pub fn fit(table: &Table, fitting: &Fitting) -> Linear {
+pub fn fit(table: &Table, fitting: &Fitting, prior: Prior<'_>) -> Linear {
     let (means, deviations) = moments(table);
     let width = table.width;
     let standard: Vec<f32> = table
@@ -94,7 +97,11 @@ pub fn fit(table: &Table, fitting: &Fitting) -> Linear {
         .chunks_exact(width.max(1))
         .flat_map(|row| row.iter().zip(&means).zip(&deviations).map(|((x, m), d)| (x - m) / d))
         .collect();
-    let mut weights = vec![0.0_f32; width + 1];
+    let home: Vec<f32> = match prior {
+        Some(prior) => prior.iter().zip(&deviations).map(|(w, d)| w * d).collect(),
+        None => vec![0.0; width],
+    };
+    let mut weights: Vec<f32> = home.iter().copied().chain([0.0]).collect();
     let (mut m, mut v) = (vec![0.0_f32; width + 1], vec![0.0_f32; width + 1]);
     let total: f32 = table.weights.iter().sum::<f32>().max(1.0);
     for step in 1..=STEPS {
@@ -115,7 +122,7 @@ pub fn fit(table: &Table, fitting: &Fitting) -> Linear {
         }
         let rate = 0.1 * (1.0 - step as f32 / (STEPS + 1) as f32);
         for j in 0..=width {
-            let penalty = if j < width { fitting.penalty * weights[j] } else { 0.0 };
+            let penalty = if j < width { fitting.penalty * (weights[j] - home[j]) } else { 0.0 };
             let g = slope[j] / total + penalty;
             m[j] = 0.9 * m[j] + 0.1 * g;
             v[j] = 0.99 * v[j] + 0.01 * g * g;
@@ -187,7 +194,8 @@ mod tests {
             let noise = ((i * 37) % 100) as f32 / 100.0;
             table.push(&[(&[x, noise], f32::from(x > 0.6))], 1.0);
         }
-        let linear = fit(&table, &Fitting { loss: Loss::Logistic, penalty: 1e-3, only_positive: false });
+        let linear =
+            fit(&table, &Fitting { loss: Loss::Logistic, penalty: 1e-3, only_positive: false }, None);
         assert!(linear.weights[0] > 5.0 * linear.weights[1].abs());
         assert!(linear.score(&[0.9, 0.5]) > 0.0 && linear.score(&[0.3, 0.5]) < 0.0);
     }
@@ -200,7 +208,7 @@ mod tests {
             // The right candidate has more of the first feature; the second only misleads.
             table.push(&[(&[x + 0.3, 0.0], 1.0), (&[x, 1.0], 0.0), (&[x - 0.2, 0.5], 0.0)], 1.0);
         }
-        let linear = fit(&table, &Fitting { loss: Loss::Softmax, penalty: 1e-3, only_positive: true });
+        let linear = fit(&table, &Fitting { loss: Loss::Softmax, penalty: 1e-3, only_positive: true }, None);
         assert!(linear.weights[0] > 1.0);
         assert_eq!(linear.weights[1], 0.0);
         assert_eq!(linear.bias, 0.0);

@@ -1,11 +1,9 @@
-//! `madoguchi fit`: fits the ranker and the confidence from a desk's own contents.
+//! `madoguchi fit`: fits confidence and ranker from a desk's own contents.
 //!
-//! The default models in `models/` need no label: practice questions are the desk's phrasings, each held out of the index
-//! it is asked of, and unanswerable ones come from taking the right entry away. With labelled cases the desk also gets a
-//! confidence of its own in `kb/fitted/`, calibrated on cross-fitted scores of its cases.
-//!
-//! Ranker and confidence never share a question: rounds 0–3 of the held-out phrasings fit the ranker, rounds 4–6 the
-//! confidence, round 7 calibrates it. Nothing here reads evaluation data.
+//! The default confidence in `models/` needs no label: practice questions are the desk's phrasings, each held out of the
+//! index it is asked of, and unanswerable ones come from taking the right entry away. With labelled cases the desk also
+//! gets models of its own in `kb/fitted/`: a confidence calibrated on cross-fitted scores of its cases, and a ranker, kept
+//! only when cross-fitting shows that it ranks the cases better than the default. Nothing here reads evaluation data.
 
 mod desks;
 pub mod linear;
@@ -21,6 +19,7 @@ use crate::answer::confidence::{Bands, ConfidenceModel};
 use crate::answer::features;
 use crate::answer::rank::RankModel;
 use crate::answer::{Engine, Models, System};
+use crate::eval::cases::{Case, Cases};
 use crate::kb::files;
 use crate::kb::snapshot::DeskFiles;
 use crate::publish::Workshop;
@@ -39,7 +38,7 @@ pub struct FitArgs {
     /// Folder of the models.
     #[arg(long)]
     models: Option<PathBuf>,
-    /// Keep the ranker and the default confidence in --models; fit the desk's own only.
+    /// Keep the default confidence in --models; fit the desk's own models only.
     #[arg(long)]
     keep_defaults: bool,
     /// Folder the desk's own confidence is written to.
@@ -55,11 +54,11 @@ pub struct FitArgs {
 
 /// Fewest labels for an isotonic calibration; below, Platt's two numbers.
 const ISOTONIC_LABELS: usize = 1_000;
-const RANK_ROUNDS: std::ops::Range<usize> = 0..4;
 const CONFIDENCE_ROUNDS: std::ops::Range<usize> = 4..7;
 const CALIBRATION_ROUND: usize = 7;
 
-const RANKER: Fitting = Fitting { loss: Loss::Softmax, penalty: 1e-3, only_positive: true };
+/// A desk's ranker stays near the default: a desk has hundreds of labels, not thousands.
+const RANKER: Fitting = Fitting { loss: Loss::Softmax, penalty: 0.3, only_positive: true };
 const CONFIDENCE: Fitting = Fitting { loss: Loss::Logistic, penalty: 1e-2, only_positive: false };
 
 /// The two systems that have a confidence of their own, with their files.
@@ -79,13 +78,16 @@ pub fn run(args: FitArgs) -> anyhow::Result<()> {
         budget: args.budget,
         alpha: 1.0 - args.certainty,
     };
+    let defaults = Models::open(&models)?;
     if !args.keep_defaults {
-        let ranker = fitter.ranker()?;
-        write(&models.join("ranker.json"), &ranker)?;
-        fitter.default_confidence(&ranker, &models)?;
+        fitter.default_confidence(&defaults, &models)?;
     }
     match &args.cases {
-        Some(cases) => fitter.own_confidence(cases, &args.out),
+        Some(cases) => {
+            let cases = fitter.labelled(cases)?;
+            fitter.own_ranker(&defaults, &cases, &args.out)?;
+            fitter.own_confidence(&cases, &args.out)
+        }
         None => Ok(()),
     }
 }
@@ -110,34 +112,55 @@ impl Fitter {
         Ok((engine.with_models(models.clone()), held.questions))
     }
 
-    fn ranker(&self) -> anyhow::Result<RankModel> {
-        let mut table = Table::new(features::COUNT);
-        for round in RANK_ROUNDS {
-            let (engine, questions) = self.practice(round, &Models::default())?;
-            samples::rank_samples(&engine, &questions, &mut table);
-        }
-        let linear = linear::fit(&table, &RANKER);
-        println!("ranker.json: fitted on {} held-out phrasings", table.len());
-        for (name, weight) in features::NAMES.iter().zip(&linear.weights).filter(|(_, weight)| **weight > 0.0)
-        {
-            println!("  {weight:6.3} {name}");
-        }
-        Ok(RankModel { features: features::NAMES.map(str::to_owned).to_vec(), weights: linear.weights })
+    fn labelled(&self, cases: &Path) -> anyhow::Result<Vec<Case>> {
+        let has_entry = |id: &str| self.desk.entries.iter().any(|entry| entry.id == id);
+        let mut cases = Cases::read(cases, &has_entry, false)?;
+        cases.keep_split("fit");
+        Ok(cases.cases)
     }
 
-    fn default_confidence(&self, ranker: &RankModel, models: &Path) -> anyhow::Result<()> {
-        let learned = Models { ranker: Some(ranker.clone()), ..Models::default() };
+    /// A ranker near the default, fitted on the labelled cases; written only if it ranks cases of entries it was not
+    /// fitted on better than the default does.
+    fn own_ranker(&self, defaults: &Models, cases: &[Case], out: &Path) -> anyhow::Result<()> {
+        let Some(default) = &defaults.ranker else { return Ok(()) };
+        let engine = self.workshop.engine(self.desk.clone(), crate::command::today())?;
+        let groups = samples::rank_cases(&engine, cases);
+        let fit = |keep: &dyn Fn(usize) -> bool| {
+            let mut table = Table::new(features::COUNT);
+            groups.iter().filter(|group| keep(group.fold)).for_each(|group| table.push(&group.rows(), 1.0));
+            linear::fit(&table, &RANKER, Some(&default.weights)).weights
+        };
+        let mean = |weights: &dyn Fn(usize) -> Vec<f32>| {
+            let ranks: f32 = groups.iter().map(|group| group.reciprocal_rank(&weights(group.fold))).sum();
+            ranks / groups.len().max(1) as f32
+        };
+        let folds: Vec<Vec<f32>> = (0..samples::FOLDS).map(|fold| fit(&|other| other != fold)).collect();
+        let (before, after) = (mean(&|_| default.weights.clone()), mean(&|fold| folds[fold].clone()));
+        let file = out.join("ranker.json");
+        println!(
+            "ranker: MRR of {} cases, default {before:.4}, fitted to the desk (cross-fitted) {after:.4}",
+            groups.len()
+        );
+        if after > before {
+            let weights = fit(&|_| true);
+            return write(&file, &RankModel { features: default.features.clone(), weights });
+        }
+        println!("ranker: the default stays");
+        if file.exists() { Ok(std::fs::remove_file(file)?) } else { Ok(()) }
+    }
+
+    fn default_confidence(&self, defaults: &Models, models: &Path) -> anyhow::Result<()> {
         for (system, name) in SYSTEMS {
             let samples_of = |rounds: std::ops::Range<usize>| -> anyhow::Result<ConfidenceSamples> {
                 let mut samples = ConfidenceSamples::default();
                 for round in rounds {
-                    let (engine, questions) = self.practice(round, &learned)?;
+                    let (engine, questions) = self.practice(round, defaults)?;
                     samples.add_practice(&engine.with_system(system), &questions);
                 }
                 Ok(samples)
             };
             let samples = samples_of(CONFIDENCE_ROUNDS)?;
-            let mut model = model_of(linear::fit(&samples.table(|_| true), &CONFIDENCE));
+            let mut model = model_of(linear::fit(&samples.table(|_| true), &CONFIDENCE, None));
             let held = samples_of(CALIBRATION_ROUND..CALIBRATION_ROUND + 1)?;
             let scores: Vec<Sample> =
                 held.iter().map(|s| (f64::from(model.log_odds(&s.signals)), s.right)).collect();
@@ -150,27 +173,26 @@ impl Fitter {
 
     /// The desk's own confidence: held-out phrasings and labelled cases together, calibrated on cross-fitted scores of the
     /// cases.
-    fn own_confidence(&self, cases: &Path, out: &Path) -> anyhow::Result<()> {
-        let defaults = Models::open(&self.workshop.models)?;
-        let mut engine = self.workshop.engine(self.desk.clone(), crate::command::today())?;
-        let has_entry = |id: &str| engine.snapshot().entry(id).is_some();
-        let mut cases = crate::eval::cases::Cases::read(cases, &has_entry, false)?;
-        cases.keep_split("fit");
+    fn own_confidence(&self, cases: &[Case], out: &Path) -> anyhow::Result<()> {
+        let workshop = self.workshop.clone().with_fitted(out);
+        let own = workshop.learned()?;
+        let mut engine = workshop.engine(self.desk.clone(), crate::command::today())?;
         for (system, name) in SYSTEMS {
             engine = engine.with_system(system);
             let mut samples = ConfidenceSamples::default();
-            samples.add_cases(&engine, &cases.cases);
+            samples.add_cases(&engine, cases);
             for round in CONFIDENCE_ROUNDS {
-                let (practice, questions) = self.practice(round, &defaults)?;
+                let (practice, questions) = self.practice(round, &own)?;
                 samples.add_practice(&practice.with_system(system), &questions);
             }
             let mut scores: Vec<Sample> = Vec::new();
             for fold in 0..samples::FOLDS {
-                let model = model_of(linear::fit(&samples.table(|s| s.fold != Some(fold)), &CONFIDENCE));
+                let model =
+                    model_of(linear::fit(&samples.table(|s| s.fold != Some(fold)), &CONFIDENCE, None));
                 let own = samples.iter().filter(|s| s.fold == Some(fold));
                 scores.extend(own.map(|s| (f64::from(model.log_odds(&s.signals)), s.right)));
             }
-            let mut model = model_of(linear::fit(&samples.table(|_| true), &CONFIDENCE));
+            let mut model = model_of(linear::fit(&samples.table(|_| true), &CONFIDENCE, None));
             let practised = samples.len() - scores.len();
             self.finish(
                 &mut model,

@@ -4,7 +4,8 @@ use rayon::prelude::*;
 
 use super::linear::Table;
 use crate::answer::confidence::Signals;
-use crate::answer::{Ask, Context, Engine};
+use crate::answer::features::Features;
+use crate::answer::{Ask, Considered, Context, Engine};
 use crate::eval::cases::{Case, Expected};
 
 /// Folds of the cross-fit over a desk's cases.
@@ -14,24 +15,60 @@ const CASE_WEIGHT: f32 = 3.0;
 /// Candidates of a question that the ranker learns from.
 const LEARNED: usize = 60;
 
-/// Adds a practice desk's questions to `table`.
-pub fn rank_samples(engine: &Engine, questions: &[(String, Vec<String>)], table: &mut Table) {
-    let entries = &engine.snapshot().entries;
-    let considered: Vec<_> =
-        questions.par_iter().map(|(text, right)| (engine.consider_text(text).ranking, right)).collect();
-    for (ranking, right) in considered {
-        let is_right = |number: u32| right.contains(&entries[number as usize].id);
-        if !ranking.iter().any(|ranked| is_right(ranked.found.number)) {
-            continue;
-        }
-        let rows: Vec<(&[f32], f32)> = ranking
-            .iter()
-            .enumerate()
-            .filter(|(i, ranked)| *i < LEARNED || is_right(ranked.found.number))
-            .map(|(_, ranked)| (ranked.features.as_slice(), f32::from(is_right(ranked.found.number))))
-            .collect();
-        table.push(&rows, 1.0);
+/// Candidates of one labelled question.
+pub struct RankGroup {
+    rows: Vec<(Features, bool)>,
+    /// Fold of its entry.
+    pub fold: usize,
+}
+
+impl RankGroup {
+    /// Features and targets.
+    pub fn rows(&self) -> Vec<(&[f32], f32)> {
+        self.rows.iter().map(|(features, right)| (features.as_slice(), f32::from(*right))).collect()
     }
+
+    /// 1 / rank of the first right candidate under `weights`; 0 when there is none.
+    pub fn reciprocal_rank(&self, weights: &[f32]) -> f32 {
+        let score = |features: &Features| features.iter().zip(weights).map(|(x, w)| x * w).sum::<f32>();
+        let right = self.rows.iter().filter(|(_, right)| *right).map(|(features, _)| score(features));
+        let Some(best) = right.reduce(f32::max) else { return 0.0 };
+        let ahead = self.rows.iter().filter(|(features, right)| !right && score(features) > best).count();
+        1.0 / (ahead + 1) as f32
+    }
+}
+
+/// The candidates of the answerable cases, each in the reading with the highest confidence.
+pub fn rank_cases(engine: &Engine, cases: &[Case]) -> Vec<RankGroup> {
+    let entries = &engine.snapshot().entries;
+    let groups: Vec<Option<RankGroup>> = cases
+        .par_iter()
+        .filter(|case| case.expect == Expected::Answer)
+        .map(|case| {
+            let ranking = considered(engine, case).ranking;
+            let is_right = |number: u32| case.accepts(&entries[number as usize].id);
+            let kept = ranking.iter().enumerate().filter(|(i, r)| *i < LEARNED || is_right(r.found.number));
+            let rows: Vec<(Features, bool)> =
+                kept.map(|(_, ranked)| (ranked.features, is_right(ranked.found.number))).collect();
+            rows.iter().any(|(_, right)| *right).then(|| RankGroup { rows, fold: fold(case) })
+        })
+        .collect();
+    groups.into_iter().flatten().collect()
+}
+
+/// The case's question as the engine reads it after the turns before.
+fn considered(engine: &Engine, case: &Case) -> Considered {
+    let mut context = Context::default();
+    for turn in &case.turns {
+        context = engine.answer(&Ask { text: turn, context }).context;
+    }
+    engine.consider_best(&Ask { text: &case.question, context })
+}
+
+/// Fold of a case: cases of one entry share it.
+fn fold(case: &Case) -> usize {
+    let key = case.entries.first().unwrap_or(&case.id);
+    key.bytes().fold(7_usize, |hash, byte| hash.wrapping_mul(31) + usize::from(byte)) % FOLDS
 }
 
 /// Signals of one question with whether its top candidate was right.
@@ -78,23 +115,16 @@ impl ConfidenceSamples {
         let found: Vec<Option<ConfidenceSample>> = cases
             .par_iter()
             .map(|case| {
-                let mut context = Context::default();
-                for turn in &case.turns {
-                    context = engine.answer(&Ask { text: turn, context }).context;
-                }
                 if case.expect == Expected::SmallTalk
                     || engine.snapshot().rules.first_match(&case.question).is_some()
                 {
                     return None;
                 }
-                let best = engine.consider_best(&Ask { text: &case.question, context });
+                let best = considered(engine, case);
                 let top =
                     best.ranking.first().map(|top| &engine.snapshot().entries[top.found.number as usize].id);
                 let right = case.expect != Expected::HandOff && top.is_some_and(|id| case.accepts(id));
-                let key = case.entries.first().unwrap_or(&case.id);
-                let fold =
-                    key.bytes().fold(7_usize, |hash, byte| hash.wrapping_mul(31) + usize::from(byte)) % FOLDS;
-                Some(ConfidenceSample { signals: best.signals, right, fold: Some(fold) })
+                Some(ConfidenceSample { signals: best.signals, right, fold: Some(fold(case)) })
             })
             .collect();
         self.0.extend(found.into_iter().flatten());
