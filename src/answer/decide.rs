@@ -73,7 +73,9 @@ pub(super) fn by_confidence(
 ) -> Outcome {
     let alone_smalltalk = considered[0].smalltalk;
     let alone_language = considered[0].question.language;
-    if alone_smalltalk.is_certain() || suspicion.is_some_and(|s| s.smalltalk >= CHATTY) {
+    if alone_smalltalk.is_certain()
+        || (alone_smalltalk.is_near() && suspicion.is_some_and(|s| s.smalltalk >= CHATTY))
+    {
         return small_talk(engine, ask, considered.swap_remove(0));
     }
     let chosen = most_confident(considered);

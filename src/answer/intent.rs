@@ -30,9 +30,9 @@ const DECAY: f32 = 1e-5;
 /// Factor on the vector part against the n-gram part.
 const VECTOR_SHARE: f32 = 1.2;
 /// From this probability of all must-hand-off reasons together the utterance goes to a person.
-const FIRES_FROM: f32 = 0.7;
+const FIRES_FROM: f32 = 0.5;
 /// From this one it does when the desk has no sure answer either.
-const LINGERS_FROM: f32 = 0.2;
+const LINGERS_FROM: f32 = 0.1;
 
 /// The learned net below the rules.
 pub struct HandOffClassifier {

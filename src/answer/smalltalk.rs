@@ -9,10 +9,14 @@ use crate::text::{Analyzer, normalize};
 
 /// From this character similarity on an utterance is taken to be small talk.
 const SAME: f32 = 0.72;
+/// From this sum of character similarity and cosine on the closest small talk's reply fits.
+const NEAR: f32 = 0.7;
 
 /// All phrasings of the snapshot's small talk.
 pub struct SmallTalkMatcher {
     phrasings: Vec<Phrasing>,
+    /// Number of kinds.
+    kinds: usize,
     vectors: Option<VectorIndex>,
 }
 
@@ -37,6 +41,11 @@ impl SmallTalkMatch {
     /// Whether the utterance is small talk by its wording alone.
     pub fn is_certain(&self) -> bool {
         self.likeness >= SAME
+    }
+
+    /// Whether its reply would fit, should the utterance turn out to be small talk.
+    pub fn is_near(&self) -> bool {
+        self.likeness + self.cosine >= NEAR
     }
 }
 
@@ -70,7 +79,7 @@ impl SmallTalkMatcher {
                 .collect();
             VectorIndex::build(&entries, &terms, embedder)
         });
-        Self { phrasings, vectors }
+        Self { phrasings, kinds: snapshot.smalltalk.len(), vectors }
     }
 
     /// The closest small talk; `None` when the desk has none.
@@ -80,17 +89,19 @@ impl SmallTalkMatcher {
         let likeness = |phrasing: &Phrasing| {
             if phrasing.bare == bare { 1.0 } else { dice(&phrasing.grams, &grams).min(0.99) }
         };
-        let (owner, likeness) = self
-            .phrasings
-            .iter()
-            .map(|phrasing| (phrasing.owner, likeness(phrasing)))
-            .max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)))?;
-        let cosine = match (&self.vectors, query) {
-            (Some(vectors), Some(query)) => (0..vectors.len() as u32)
-                .map(|i| vectors.closeness(i, query).nearest_phrasing)
-                .fold(0.0, f32::max),
+        let mut likest = vec![0.0_f32; self.kinds];
+        for phrasing in &self.phrasings {
+            likest[phrasing.owner] = likest[phrasing.owner].max(likeness(phrasing));
+        }
+        let cosine = |owner: usize| match (&self.vectors, query) {
+            (Some(vectors), Some(query)) => vectors.closeness(owner as u32, query).nearest_phrasing.max(0.0),
             _ => 0.0,
         };
+        let (owner, likeness, cosine) = likest
+            .into_iter()
+            .enumerate()
+            .map(|(owner, likeness)| (owner, likeness, cosine(owner)))
+            .max_by(|a, b| (a.1 + a.2).total_cmp(&(b.1 + b.2)).then(b.0.cmp(&a.0)))?;
         Some(SmallTalkMatch { owner, likeness, cosine })
     }
 }

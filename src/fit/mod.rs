@@ -45,7 +45,7 @@ pub struct FitArgs {
     #[arg(long, default_value = "kb/fitted")]
     out: PathBuf,
     /// Largest share of wrong answers among answers.
-    #[arg(long, default_value_t = 0.1)]
+    #[arg(long, default_value_t = 0.12)]
     budget: f64,
     /// Certainty of the bound on that share.
     #[arg(long, default_value_t = 0.8)]
