@@ -3,7 +3,6 @@
 //! And a plain HTTP/1.1 client that can also send what no proper client would.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -12,7 +11,7 @@ use madoguchi::answer::{Ask, Candidate, Context, Decision, HandOff, Outcome, Tra
 use madoguchi::app::{Answerer, App, Limits, NewStaff, Role, SystemClock};
 use madoguchi::config::HttpLimits;
 use madoguchi::http::{self, Settings};
-use madoguchi::kb::{HandOffReason, Language, Priority, Snapshot, files};
+use madoguchi::kb::{HandOffReason, Language, Priority, Snapshot};
 use madoguchi::store::SqliteStore;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -20,17 +19,15 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use crate::desk::{TODAY, sample_desk};
+
 /// The longest a test waits for something that should come at once.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The sample desk.
 pub fn snapshot() -> Arc<Snapshot> {
     static SNAPSHOT: OnceLock<Arc<Snapshot>> = OnceLock::new();
-    let load = || {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("kb");
-        let today = "2026-10-06".parse().unwrap();
-        Arc::new(Snapshot::of(files::load(&folder, today).unwrap(), today))
-    };
+    let load = || Arc::new(Snapshot::of(sample_desk(), TODAY));
     Arc::clone(SNAPSHOT.get_or_init(load))
 }
 

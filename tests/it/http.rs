@@ -1,12 +1,17 @@
 //! The counter over HTTP: what a client gets, and what it gets when it does everything wrong.
 
+use std::path::Path;
+use std::sync::Arc;
+
 use madoguchi::app::Role;
 use madoguchi::http::{Caller, route_table};
+use madoguchi::publish::Workshop;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::counter::{Counter, Opening, PATIENCE, Visitor};
+use crate::desk::{TODAY, sample_desk};
 
 const FEE: &str = "日本円の出金にかかる手数料はいくらですか?";
 
@@ -401,4 +406,30 @@ async fn requests_on_one_connection_follow_each_other() {
             text.push_str(std::str::from_utf8(&buffer[..count]).unwrap());
         }
     }
+}
+
+#[tokio::test]
+async fn the_sample_desk_serves_with_the_real_engine() {
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
+    let engine = Workshop::in_memory(models).engine(sample_desk(), TODAY).unwrap();
+    let desk = Counter::open_with(Opening { answerer: Arc::new(engine), ..Opening::default() }).await;
+    let ask = async |text: &str| desk.client.visit().await.say(text).await;
+
+    let withdrawal = ask("出金できないんだけど").await;
+    let offered = withdrawal["candidates"].as_array().unwrap().iter().map(|candidate| &candidate["question"]);
+    let shown: Vec<&Value> = offered.chain([&withdrawal["answer"]["question"]]).collect();
+    assert!(
+        shown.iter().any(|question| question.as_str().is_some_and(|text| text.contains("出金"))),
+        "{withdrawal}"
+    );
+
+    let theft = ask("昨日不正アクセスで送金されました").await;
+    assert_eq!((&theft["decision"], &theft["ticket"]["reason"]), (&json!("handoff"), &json!("security")));
+    assert_ne!(ask("今夜の献立を考えて").await["decision"], "answer");
+    let found = desk
+        .client
+        .get("/api/v1/search?q=%E5%87%BA%E9%87%91%E6%89%8B%E6%95%B0%E6%96%99&limit=3")
+        .await
+        .json();
+    assert_eq!(found["results"].as_array().unwrap().len(), 3);
 }

@@ -2,7 +2,7 @@
 
 import { composer } from "./composer.js";
 import { Conversation } from "./conversation.js";
-import { announce, byId, dayTime, el, named, storage, t } from "./dom.js";
+import { announce, byId, dayTime, el, foreign, named, storage, t } from "./dom.js";
 import { turnElement, words } from "./turns.js";
 
 const settings = document.body.dataset;
@@ -201,7 +201,7 @@ function afterAnswer(turn) {
   if (followUps.length > 0) {
     const list = el("ul", { class: "choices" });
     for (const { entry_id: entry, question } of followUps) {
-      const button = el("button", { type: "button", class: "choice", onclick: () => pressedBy(button, () => followUp(entry, question)) }, question);
+      const button = el("button", { type: "button", class: "choice", lang: foreign(question), onclick: () => pressedBy(button, () => followUp(entry, question)) }, question);
       list.append(el("li", {}, button));
     }
     parts.push(el("section", { class: "after" }, el("h3", { class: "small-title" }, t("chat.follow_ups")), list));
@@ -226,14 +226,14 @@ async function followUp(entry, question) {
 }
 
 function candidates(turn) {
-  const list = el("ul", { class: "choices", role: "group", "aria-label": t("chat.candidates"), "data-once": "" });
+  const list = el("ul", { class: "choices" });
   for (const { entry_id: entry, question } of turn.candidates) {
-    const button = el("button", { type: "button", class: "choice", "data-entry": entry, onclick: () => pressedBy(button, () => conversation.choose(entry)) }, question);
+    const button = el("button", { type: "button", class: "choice", "data-entry": entry, lang: foreign(question), onclick: () => pressedBy(button, () => conversation.choose(entry)) }, question);
     list.append(el("li", {}, button));
   }
   const none = el("button", { type: "button", class: "choice none", onclick: () => pressedBy(none, () => conversation.chooseNone()) }, settings.none);
   list.append(el("li", {}, none));
-  return list;
+  return el("div", { class: "offers", role: "group", "aria-label": t("chat.candidates"), "data-once": "" }, list);
 }
 
 async function giveFeedback(turn, resolved) {

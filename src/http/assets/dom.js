@@ -28,6 +28,13 @@ export function el(tag, props = {}, ...children) {
   return element;
 }
 
+/** The language of `text` where it is not the page's: screen readers and line breaking go by it. */
+export function foreign(text) {
+  const isJapanese = /[\u3041-\u30ff\u4e00-\u9fff]/.test(text);
+  const own = isJapanese ? "ja" : "en";
+  return own === lang || text.trim() === "" ? undefined : own;
+}
+
 export const byId = (id) => document.getElementById(id);
 
 const timeZone = document.body.dataset.timeZone || undefined;

@@ -1,7 +1,7 @@
 // Turns as elements, the same for customer and staff. An answer's HTML was cleaned by the server; everything else is
 // inserted as text.
 
-import { clockTime, day, el, t } from "./dom.js";
+import { clockTime, day, el, foreign, lang, t } from "./dom.js";
 
 const SEPARATOR = " ・ ";
 const STAMPS = { bot: "chat.stamp_bot", desk: "chat.stamp_desk", agent: "chat.stamp_agent" };
@@ -11,7 +11,7 @@ const NAMES = { bot: "chat.bot", desk: "chat.desk", agent: "chat.agent", custome
 export function turnElement(turn, { fresh = false, customerName } = {}) {
   const article = el("article", { class: `turn turn-${turn.who}`, "data-seq": turn.seq, "data-kind": turn.kind });
   article.append(head(turn, customerName));
-  article.append(turn.answer ? answerSlip(turn.answer) : el("div", { class: "slip" }, el("p", { class: "words" }, words(turn))));
+  article.append(turn.answer ? answerSlip(turn.answer) : el("div", { class: "slip" }, el("p", { class: "words", lang: foreign(words(turn)) }, words(turn))));
   if (fresh && turn.who !== "customer") reveal(article);
   return article;
 }
@@ -51,7 +51,9 @@ function answerSlip(answer) {
   if (link) {
     source.append(SEPARATOR, el("a", { href: link, target: "_blank", rel: "noopener noreferrer" }, t("chat.source_link")));
   }
-  return el("div", { class: "slip answer" }, el("h2", { class: "answer-question" }, answer.question), body, source);
+  const tongue = foreign(answer.question);
+  body.lang = tongue ?? lang;
+  return el("div", { class: "slip answer" }, el("h2", { class: "answer-question", lang: tongue }, answer.question), body, source);
 }
 
 /** Lets the blocks of a new turn appear one after the other; style sheets leave it out where motion is unwanted. */

@@ -35,6 +35,7 @@
       font: 600 18px/1 "Hiragino Mincho ProN", "Yu Mincho", "Noto Serif CJK JP", "Noto Serif JP", serif; }
     .count { min-inline-size: 22px; padding: 2px 6px; border-radius: 11px; background: #fff; color: #1d4b73; font-size: 13px; text-align: center; }
     .count[hidden], .panel[hidden], .away[hidden] { display: none; }
+    .spoken { position: absolute; inline-size: 1px; block-size: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
     .panel { position: absolute; inset-block-end: 64px; inset-inline-end: 0; inline-size: min(400px, calc(100vw - 40px));
       block-size: min(640px, calc(100vh - 120px)); overflow: hidden; border: 1px solid #b9b2a2; border-radius: 6px; background: #f6f3ec;
       box-shadow: 0 10px 36px rgb(20 25 35 / .32); }
@@ -73,10 +74,12 @@
         return element;
       };
       this.count = make("span", { className: "count", hidden: true });
+      this.count.setAttribute("aria-hidden", "true");
+      this.spoken = make("span", { className: "spoken" });
       const mark = make("span", { className: "mark", textContent: "窓" });
       mark.setAttribute("aria-hidden", "true");
       this.label = make("span", { textContent: this.getAttribute("label") || this.texts.open });
-      this.launch = make("button", { type: "button", className: "launch", onclick: () => this.toggle() }, mark, this.label, this.count);
+      this.launch = make("button", { type: "button", className: "launch", onclick: () => this.toggle() }, mark, this.label, this.count, this.spoken);
       this.launch.setAttribute("aria-expanded", "false");
       this.launch.setAttribute("aria-controls", "panel");
       const link = make("a", { href: `${desk}/?lang=${this.tag}`, target: "_blank", rel: "noopener", textContent: this.texts.link });
@@ -141,8 +144,7 @@
       } else if (type === "madoguchi:unread" && Number.isInteger(count)) {
         this.count.hidden = count === 0;
         this.count.textContent = String(count);
-        const label = this.texts.unread.replace("{count}", String(count));
-        this.launch.setAttribute("aria-label", count === 0 ? this.label.textContent : `${this.label.textContent} (${label})`);
+        this.spoken.textContent = count === 0 ? "" : this.texts.unread.replace("{count}", String(count));
       }
     };
   }
