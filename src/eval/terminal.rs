@@ -147,7 +147,7 @@ pub fn outcome_text(result: &Value) -> String {
     words.join(" ")
 }
 
-/// The lines of a Trace that people compare, as (name, text).
+/// The parts of a Trace that people compare, as (name, text); candidates are one a line.
 pub fn trace_lines(result: &Value) -> Vec<(&'static str, String)> {
     let trace = &result["trace"];
     if !trace.is_object() {
@@ -185,7 +185,7 @@ pub fn trace_lines(result: &Value) -> Vec<(&'static str, String)> {
         ("follow-up", trace["completed_with"].as_str().unwrap_or_default().to_owned()),
         ("rule", trace["rule"].as_str().unwrap_or_default().to_owned()),
         ("confidence", band),
-        ("candidates", candidates.collect::<Vec<String>>().join("; ")),
+        ("candidates", candidates.collect::<Vec<String>>().join("\n")),
         ("degraded", list("degraded")),
     ];
     lines.into_iter().filter(|(_, line)| !line.is_empty()).collect()
@@ -198,7 +198,8 @@ fn changed_text(a: &Value, b: &Value) -> String {
     let (left, right) = (trace_lines(a), trace_lines(b));
     for name in ["tokens", "synonyms", "follow-up", "rule", "confidence", "candidates", "degraded"] {
         let line = |lines: &[(&str, String)]| {
-            lines.iter().find(|(key, _)| *key == name).map(|(_, line)| line.clone()).unwrap_or_default()
+            let line = lines.iter().find(|(key, _)| *key == name);
+            line.map(|(_, line)| line.replace('\n', "; ")).unwrap_or_default()
         };
         match (line(&left), line(&right)) {
             (a, b) if a.is_empty() && b.is_empty() => {}

@@ -130,6 +130,20 @@ fn made_up_runs_score_as_in_ir_measures() {
         score_run(run, &qrels, &RetrievalOptions::default())
     };
     assert_agrees("made-up run", |name| scored.mean(name), &ir_measures(&qrels_path, &run_path));
+
+    // nDCG with exponential gain is linear nDCG on grades of 2^grade − 1.
+    let exponential = dir.path().join("exponential.qrels");
+    let raised: String = std::fs::read_to_string(&qrels_path)
+        .unwrap()
+        .lines()
+        .map(|line| {
+            let (rest, grade) = line.rsplit_once(' ').unwrap();
+            format!("{rest} {}\n", 2i32.pow(grade.parse().unwrap()) - 1)
+        })
+        .collect();
+    std::fs::write(&exponential, raised).unwrap();
+    let theirs = ir_measures(&exponential, &run_path)["ndcg@10"];
+    assert!((scored.mean("ndcg_exp@10").unwrap() - theirs).abs() < 1e-4);
 }
 
 #[test]

@@ -90,7 +90,7 @@ fn headline(figures: &[Figure]) -> String {
 }
 
 fn figures_table(figures: &[Figure]) -> String {
-    let mut table = Table::of_text("すべての指標", &["指標", "名前", "値", "95%区間", "意味"]);
+    let mut table = Table::of_text("すべての指標", &["指標", "値", "95%区間", "名前", "意味"]);
     for (name, label, meaning) in GLOSSARY {
         if let Some(figure) = find(figures, name) {
             table.row([

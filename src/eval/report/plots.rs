@@ -44,6 +44,10 @@ pub(super) fn risk_coverage(confidences: &Confidences) -> String {
             chart.draw_series(LineSeries::new([(0.0, risk), (1.0, risk)], BLACK.mix(0.35)))?;
         }
         chart.draw_series(LineSeries::new(shown.iter().copied(), LINE.stroke_width(3)))?;
+        if shown.len() < 20 {
+            // So few thresholds that the line would hide where they are, or one that is no line at all.
+            chart.draw_series(shown.iter().map(|point| Circle::new(*point, 4, LINE.filled())))?;
+        }
         Ok(())
     })
 }
@@ -91,7 +95,7 @@ fn axes<'a, 'b>(area: &'a Area<'b>, top: f64) -> Result<Chart<'a, 'b>, DrawingAr
 }
 
 fn mesh(chart: &mut Chart<'_, '_>, x: &str, y: &str) -> Plotted {
-    let text = ("sans-serif", 16).into_font().color(&BLACK);
+    let text = ("sans-serif", 18).into_font().color(&BLACK);
     chart
         .configure_mesh()
         .light_line_style(TRANSPARENT)
