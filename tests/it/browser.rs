@@ -18,14 +18,14 @@ use crate::counter::{Counter, Opening, PASSWORD, PATIENCE};
 static TURN: Mutex<()> = Mutex::const_new(());
 
 /// A chromedriver of this test's own.
-struct Driver {
+pub struct Driver {
     process: Child,
     port: u16,
     _turn: MutexGuard<'static, ()>,
 }
 
 impl Driver {
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         let turn = TURN.lock().await;
         let mut process = Command::new("chromedriver")
             .arg("--port=0")
@@ -52,7 +52,7 @@ impl Driver {
     }
 
     /// A browser window of `width` by `height` pixels with a profile of its own.
-    async fn browser(&self, width: u32, height: u32) -> Browser {
+    pub async fn browser(&self, width: u32, height: u32) -> Browser {
         let profile = tempfile::tempdir().unwrap();
         let arguments = json!([
             "--headless=new",
@@ -97,8 +97,8 @@ impl Drop for Driver {
     }
 }
 
-struct Browser {
-    client: Client,
+pub struct Browser {
+    pub client: Client,
     session: String,
     port: u16,
     _profile: tempfile::TempDir,
@@ -139,7 +139,7 @@ impl Browser {
     }
 
     /// The value of a JavaScript expression.
-    async fn js(&self, expression: &str) -> Value {
+    pub async fn js(&self, expression: &str) -> Value {
         self.client.execute(&format!("return {expression};"), Vec::new()).await.unwrap()
     }
 

@@ -14,6 +14,7 @@ mod fakes;
 mod http;
 mod index;
 mod layers;
+mod report;
 mod sign_in;
 mod store;
 mod text;
