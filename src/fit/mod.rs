@@ -92,6 +92,9 @@ pub fn run(args: FitArgs) -> anyhow::Result<()> {
     }
 }
 
+/// An engine to practise on, and questions with the ids of the entries that answer them.
+type Practice = (Engine, Vec<(String, Vec<String>)>);
+
 struct Fitter {
     workshop: Workshop,
     desk: DeskFiles,
@@ -101,11 +104,7 @@ struct Fitter {
 
 impl Fitter {
     /// An engine over the desk with a round's phrasings held out, and the questions.
-    fn practice(
-        &self,
-        round: usize,
-        models: &Models,
-    ) -> anyhow::Result<(Engine, Vec<(String, Vec<String>)>)> {
+    fn practice(&self, round: usize, models: &Models) -> anyhow::Result<Practice> {
         let held = desks::held_out_phrasings(&self.desk, round);
         let workshop = Workshop { plain: true, ..self.workshop.clone() };
         let engine = workshop.engine(held.files, crate::command::today())?;
