@@ -80,6 +80,7 @@ fn engine() -> &'static Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
     ENGINE.get_or_init(|| {
         let mut desk = files::load(&root().join("kb"), TODAY).unwrap();
+        desk.entries.retain(|entry| entry.is_served_on(TODAY));
         desk.entries = (0..ENTRIES).map(|n| generated(&desk.entries, n)).collect();
         let begun = Instant::now();
         let workshop = Workshop { adapt: false, ..Workshop::in_memory(root().join("models")) };
