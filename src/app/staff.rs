@@ -1,5 +1,6 @@
 //! Staff accounts and sessions: argon2id passwords, random tokens of which only hashes are stored, one-time sign-in.
 
+use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
 use argon2::Argon2;
@@ -162,6 +163,26 @@ impl App {
         let password_hash = Some(self.hash(password).await?);
         self.store.update_staff(&StaffRecord { password_hash, ..staff }).await?;
         Ok(self.store.end_other_sessions(&session.staff.id, &hash_token(session_token)).await?)
+    }
+
+    /// Sets the name that customers see of oneself.
+    ///
+    /// # Errors
+    /// `Empty`, `TooLong`, `ControlCharacter`, `NotSignedIn`, `Unavailable`.
+    pub async fn set_name(&self, session_token: &str, name: &str) -> Result<(), AppError> {
+        let name = clean(name, NAME_CHARS)?;
+        let session = self.session(session_token).await?;
+        let staff = self.store.staff(&session.staff.id).await?.ok_or(AppError::NotSignedIn)?;
+        Ok(self.store.update_staff(&StaffRecord { name, ..staff }).await?)
+    }
+
+    /// The names of all members of staff, for lists of who has what.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn staff_names(&self) -> Result<HashMap<StaffId, String>, AppError> {
+        let staff = self.store.all_staff().await?;
+        Ok(staff.into_iter().map(|staff| (staff.id, staff.name)).collect())
     }
 
     async fn begin_session(&self, staff: StaffRecord) -> Result<SignedIn, AppError> {

@@ -1,12 +1,14 @@
 //! What one client may use: size and time of a request, headers, requests per minute. All numbers that an operator
 //! need not change are constants here; the others come from the configuration.
 
+use std::hash::{BuildHasher, RandomState};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, Request, StatusCode};
+use tower_governor::GovernorError;
 use tower_governor::governor::GovernorConfigBuilder;
-use tower_governor::key_extractor::PeerIpKeyExtractor;
+use tower_governor::key_extractor::KeyExtractor;
 
 use super::error::ApiError;
 
@@ -20,8 +22,10 @@ pub(super) const MAX_HEADER_BUFFER: usize = 64 * 1024;
 const MAX_HEADERS: usize = 64;
 /// Bytes a request's headers may have, names and values.
 const MAX_HEADER_BYTES: usize = 16 * 1024;
-/// Sign-in attempts per minute and address.
+/// Sign-in attempts per minute for one name from one address, and for all names from it: behind a proxy, all staff come
+/// from one address.
 const SIGN_INS_PER_MINUTE: u32 = 10;
+const SIGN_INS_PER_ADDRESS: u32 = 120;
 /// After so many checks, clients that have been quiet are forgotten.
 const FORGET_EVERY: u64 = 1_024;
 
@@ -39,6 +43,9 @@ pub(super) fn check_headers(headers: &HeaderMap) -> Result<(), ApiError> {
 pub(super) struct RateLimits {
     messages: Option<Limiter>,
     sign_ins: Limiter,
+    sign_ins_of_all: Limiter,
+    /// Makes keys of what is counted.
+    hasher: RandomState,
 }
 
 impl RateLimits {
@@ -47,23 +54,28 @@ impl RateLimits {
         Self {
             messages: (messages_per_minute > 0).then(|| Limiter::new(messages_per_minute)),
             sign_ins: Limiter::new(SIGN_INS_PER_MINUTE),
+            sign_ins_of_all: Limiter::new(SIGN_INS_PER_ADDRESS),
+            hasher: RandomState::new(),
         }
     }
 
     /// Counts a message of `peer`.
     pub(super) fn message(&self, peer: SocketAddr) -> Result<(), ApiError> {
-        self.messages.as_ref().map_or(Ok(()), |limiter| limiter.check(peer))
+        let key = self.hasher.hash_one(network(peer.ip()));
+        self.messages.as_ref().map_or(Ok(()), |limiter| limiter.check(key))
     }
 
-    /// Counts a sign-in attempt of `peer`.
-    pub(super) fn sign_in(&self, peer: SocketAddr) -> Result<(), ApiError> {
-        self.sign_ins.check(peer)
+    /// Counts an attempt of `peer` to sign in as `login`.
+    pub(super) fn sign_in(&self, peer: SocketAddr, login: &str) -> Result<(), ApiError> {
+        let address = network(peer.ip());
+        self.sign_ins_of_all.check(self.hasher.hash_one(address))?;
+        self.sign_ins.check(self.hasher.hash_one((address, login)))
     }
 }
 
 /// One limit. The algorithm (GCRA) is `tower_governor`'s; a layer of it could not tell messages from other requests.
 struct Limiter {
-    allows: Box<dyn Fn(IpAddr) -> bool + Send + Sync>,
+    allows: Box<dyn Fn(u64) -> bool + Send + Sync>,
     /// Seconds until one more request is allowed.
     wait: u64,
 }
@@ -73,25 +85,37 @@ impl Limiter {
         let config = GovernorConfigBuilder::default()
             .per_nanosecond(60_000_000_000 / u64::from(per_minute))
             .burst_size(per_minute)
-            .key_extractor(PeerIpKeyExtractor)
+            .key_extractor(Keys)
             .finish()
             .expect("a minute divided by 1 to 60,000,000,000 is not zero");
         let checks = AtomicU64::new(0);
-        let allows = Box::new(move |address| {
+        let allows = Box::new(move |key| {
             if checks.fetch_add(1, Ordering::Relaxed).is_multiple_of(FORGET_EVERY) {
                 config.limiter().retain_recent();
             }
-            config.limiter().check_key(&address).is_ok()
+            config.limiter().check_key(&key).is_ok()
         });
         Self { allows, wait: u64::from(60_u32.div_ceil(per_minute)) }
     }
 
-    fn check(&self, peer: SocketAddr) -> Result<(), ApiError> {
-        if (self.allows)(network(peer.ip())) {
+    fn check(&self, key: u64) -> Result<(), ApiError> {
+        if (self.allows)(key) {
             return Ok(());
         }
         let error = ApiError::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited");
         Err(error.with("seconds", self.wait).retry_after(self.wait))
+    }
+}
+
+/// Says of what kind the keys are; they are made by [`RateLimits`], never taken from a request here.
+#[derive(Clone)]
+struct Keys;
+
+impl KeyExtractor for Keys {
+    type Key = u64;
+
+    fn extract<T>(&self, _: &Request<T>) -> Result<u64, GovernorError> {
+        Err(GovernorError::UnableToExtractKey)
     }
 }
 

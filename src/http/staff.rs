@@ -13,7 +13,7 @@ use super::error::{ApiError, Problem};
 use super::events::{self, turn_event};
 use super::extract::{Json, Query, last_event};
 use super::staff_dto::{
-    AgentReply, MeDto, TicketDetailDto, TicketRowDto, TicketsDto, TicketsQuery, TraceDto, priority_name,
+    AgentReply, MeDto, TicketDetailDto, TicketsDto, TicketsQuery, TraceDto, priority_name,
 };
 use crate::app::{AppError, TicketDetail, TicketFilter};
 use crate::handoff::TicketState;
@@ -47,9 +47,7 @@ pub(super) async fn list_tickets(
         limit: query.limit.unwrap_or(0).min(1_000),
     };
     let tickets = web.app.tickets(staff, &filter).await?;
-    Ok(axum::Json(TicketsDto {
-        tickets: tickets.iter().map(|ticket| TicketRowDto::of(ticket, staff)).collect(),
-    }))
+    Ok(axum::Json(TicketsDto::of(&tickets, staff, &web.app.staff_names().await?)))
 }
 
 fn states(names: Option<&str>) -> Result<Vec<TicketState>, ApiError> {

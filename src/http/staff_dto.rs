@@ -1,6 +1,6 @@
 //! The shapes of the staff API, converted by hand from the domain's types. Times are RFC 3339 in UTC.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -10,7 +10,7 @@ use crate::answer::Trace;
 use crate::answer::trace::TraceCandidate;
 use crate::app::{Session, Staff, TicketDetail};
 use crate::chat::{Speaker, Turn};
-use crate::handoff::{Clarification, Packet, Rejected, Ticket};
+use crate::handoff::{Clarification, Packet, Rejected, StaffId, Ticket};
 use crate::kb::Priority;
 
 /// Who is signed in.
@@ -72,6 +72,8 @@ pub struct TicketRowDto {
     pub subject: String,
     /// Id of its owner.
     pub agent: Option<String>,
+    /// Name of its owner.
+    pub agent_name: Option<String>,
     /// Whether it is the caller's own.
     pub mine: bool,
     /// When it entered the queue (the last time).
@@ -93,8 +95,6 @@ pub struct TicketRowDto {
 pub struct TicketDetailDto {
     /// The ticket.
     pub ticket: TicketRowDto,
-    /// Name of its owner.
-    pub agent_name: Option<String>,
     /// Place in the queue from 1, while it is open.
     pub position: Option<u32>,
     /// Who owns the conversation now.
@@ -277,8 +277,8 @@ impl MeDto {
 }
 
 impl TicketRowDto {
-    /// `ticket` as `staff` sees it.
-    pub(super) fn of(ticket: &Ticket, staff: &Staff) -> Self {
+    /// `ticket` as `staff` sees it; `name` is its owner's.
+    pub(super) fn of(ticket: &Ticket, staff: &Staff, name: Option<String>) -> Self {
         Self {
             id: ticket.id.to_string(),
             state: ticket.state.name().to_owned(),
@@ -288,6 +288,7 @@ impl TicketRowDto {
             language: ticket.language.tag().to_owned(),
             subject: ticket.subject.clone(),
             agent: ticket.agent.as_ref().map(ToString::to_string),
+            agent_name: name,
             mine: ticket.agent.as_ref() == Some(&staff.id),
             opened_at: time(ticket.opened_at),
             assigned_at: ticket.assigned_at.map(time),
@@ -299,12 +300,19 @@ impl TicketRowDto {
     }
 }
 
+impl TicketsDto {
+    /// `tickets` as `staff` sees them.
+    pub(super) fn of(tickets: &[Ticket], staff: &Staff, names: &HashMap<StaffId, String>) -> Self {
+        let name = |ticket: &Ticket| ticket.agent.as_ref().and_then(|agent| names.get(agent)).cloned();
+        Self { tickets: tickets.iter().map(|ticket| TicketRowDto::of(ticket, staff, name(ticket))).collect() }
+    }
+}
+
 impl TicketDetailDto {
     /// `detail` as `staff` sees it.
     pub(super) fn of(detail: TicketDetail, staff: &Staff) -> Self {
         Self {
-            ticket: TicketRowDto::of(&detail.ticket, staff),
-            agent_name: detail.agent,
+            ticket: TicketRowDto::of(&detail.ticket, staff, detail.agent),
             position: detail.position,
             mode: detail.mode.name().to_owned(),
             packet: detail.packet.map(PacketDto::from),

@@ -13,7 +13,7 @@ use super::Web;
 use super::auth::SignedInStaff;
 use super::error::{ApiError, Problem};
 use super::events::{self, Sender, event};
-use super::staff_dto::{SaidDto, TicketRowDto, TicketsDto};
+use super::staff_dto::{SaidDto, TicketsDto};
 use crate::app::{AppError, TicketFilter, TurnStream};
 use crate::handoff::{Ticket, TicketId, TicketState};
 
@@ -58,8 +58,9 @@ impl Desk {
             let session = self.web.app.session(&self.staff.token).await?;
             let tickets = self.web.app.tickets(&session.staff, &TicketFilter::default()).await?;
             self.follow(&tickets).await?;
-            let rows = tickets.iter().map(|ticket| TicketRowDto::of(ticket, &session.staff)).collect();
-            if sender.send(event("queue", &TicketsDto { tickets: rows })).await.is_err() {
+            let names = self.web.app.staff_names().await?;
+            let tickets = TicketsDto::of(&tickets, &session.staff, &names);
+            if sender.send(event("queue", &tickets)).await.is_err() {
                 return Ok(());
             }
             loop {

@@ -75,6 +75,8 @@ pub(super) struct AccountForm {
     #[serde(default)]
     csrf: String,
     #[serde(default)]
+    name: String,
+    #[serde(default)]
     password: String,
     #[serde(default)]
     password_again: String,
@@ -145,7 +147,7 @@ pub(super) async fn sign_in(
     headers: HeaderMap,
     Form(form): Form<SignInForm>,
 ) -> Result<Response, ApiError> {
-    web.limits.sign_in(peer)?;
+    web.limits.sign_in(peer, form.login.trim())?;
     let signed_in = if form.once.is_empty() {
         web.app.sign_in(form.login.trim(), &form.password).await
     } else {
@@ -198,7 +200,7 @@ pub(super) async fn account_form(
     page(&account_page(&web, &staff, t, None, query.done), t, asked)
 }
 
-/// Sets one's own password.
+/// Sets one's own name and password. Who has a password may leave it as it is.
 pub(super) async fn set_account(
     State(web): State<Web>,
     staff: SignedInStaff,
@@ -207,20 +209,42 @@ pub(super) async fn set_account(
 ) -> Result<Response, ApiError> {
     check_csrf(&staff.session, &form.csrf)?;
     let t = Texts(language(&headers, None));
-    let refused = |key: &str| {
-        let mut response = page(&account_page(&web, &staff, t, Some(t.get(key).to_owned()), false), t, None);
-        *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
-        Ok(response)
-    };
+    let had_password = staff.session.staff.has_password;
+    match save_account(&web, &staff, &form).await? {
+        None if had_password => Ok(Redirect::to("/staff/account?done=true").into_response()),
+        None => Ok(Redirect::to("/staff").into_response()),
+        Some(key) => {
+            let mut template = account_page(&web, &staff, t, Some(t.get(key).to_owned()), false);
+            template.name = form.name;
+            let mut response = page(&template, t, None);
+            *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+            Ok(response)
+        }
+    }
+}
+
+/// Saves what the form says; the key of the text that says what is wrong with it, if something is.
+async fn save_account(
+    web: &Web,
+    staff: &SignedInStaff,
+    form: &AccountForm,
+) -> Result<Option<&'static str>, ApiError> {
     if form.password != form.password_again {
-        return refused("account.differ");
+        return Ok(Some("account.differ"));
+    }
+    match web.app.set_name(&staff.token, &form.name).await {
+        Ok(()) => {}
+        Err(AppError::Empty | AppError::TooLong { .. } | AppError::ControlCharacter(_)) => {
+            return Ok(Some("account.name_wrong"));
+        }
+        Err(error) => return Err(error.into()),
+    }
+    if form.password.is_empty() && staff.session.staff.has_password {
+        return Ok(None);
     }
     match web.app.set_password(&staff.token, &form.password).await {
-        Ok(()) if staff.session.staff.has_password => {
-            Ok(Redirect::to("/staff/account?done=true").into_response())
-        }
-        Ok(()) => Ok(Redirect::to("/staff").into_response()),
-        Err(AppError::Invalid { .. }) => refused("account.weak"),
+        Ok(()) => Ok(None),
+        Err(AppError::Invalid { .. }) => Ok(Some("account.weak")),
         Err(error) => Err(error.into()),
     }
 }

@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::counter::{Counter, Opening, PATIENCE, Visitor};
-use crate::desk::{TODAY, sample_desk};
+use crate::desk::{TODAY, kb, sample_desk};
 
 const FEE: &str = "日本円の出金にかかる手数料はいくらですか?";
 
@@ -270,12 +270,17 @@ async fn staff_sign_in_once_then_by_password_and_out() {
     let me = desk.client.send("GET", "/api/v1/staff/me", &[("cookie", &cookie)], b"").await.json();
     let (login, csrf) = (me["login"].as_str().unwrap(), me["csrf"].as_str().unwrap());
     let set = async |form: String| desk.client.form("/staff/account", &form, &cookie).await;
-    let pair = |a: &str, b: &str, csrf: &str| format!("csrf={csrf}&password={a}&password_again={b}");
+    let pair =
+        |a: &str, b: &str, csrf: &str| format!("csrf={csrf}&name=Sato&password={a}&password_again={b}");
     assert_eq!(set(pair("long enough 1", "long enough 1", "wrong")).await.status, 403);
     assert_eq!(set(pair("short", "short", csrf)).await.status, 422);
     assert_eq!(set(pair("long+enough+1", "long+enough+2", csrf)).await.status, 422);
     assert_eq!(set(pair("long+enough+1", "long+enough+1", csrf)).await.status, 303);
     assert_eq!(desk.app.first_sign_in().await.unwrap(), None);
+    let unchanged = set(format!("csrf={csrf}&name=Suzuki&password=&password_again=")).await;
+    assert_eq!((unchanged.status, unchanged.header("location")), (303, Some("/staff/account?done=true")));
+    let named = desk.client.send("GET", "/api/v1/staff/me", &[("cookie", &cookie)], b"").await.json();
+    assert_eq!(named["name"], "Suzuki");
 
     let wrong =
         desk.client.form("/staff/sign-in", &format!("login={login}&password=long+enough+2"), "").await;
@@ -411,7 +416,8 @@ async fn requests_on_one_connection_follow_each_other() {
 #[tokio::test]
 async fn the_sample_desk_serves_with_the_real_engine() {
     let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
-    let engine = Workshop::in_memory(models).engine(sample_desk(), TODAY).unwrap();
+    let engine =
+        Workshop::in_memory(models).with_fitted(kb().join("fitted")).engine(sample_desk(), TODAY).unwrap();
     let desk = Counter::open_with(Opening { answerer: Arc::new(engine), ..Opening::default() }).await;
     let ask = async |text: &str| desk.client.visit().await.say(text).await;
 

@@ -48,6 +48,7 @@ function row(ticket, { selected, unread, select }) {
   const since = ticket.state === "assigned" ? t("staff.since", { time: lasting(ticket.assigned_at ?? ticket.opened_at) }) : t("staff.wait", { time: lasting(ticket.opened_at) });
   const when = ticket.state === "resolved" ? dayTime(ticket.closed_at ?? ticket.opened_at) : since;
   const facts = [named("reason", ticket.reason), named("queue", ticket.queue)];
+  if (ticket.agent_name && !ticket.mine) facts.push(t("staff.owner", { name: ticket.agent_name }));
   if (ticket.language !== "ja") facts.push(ticket.language.toUpperCase());
   return el(
     "button",

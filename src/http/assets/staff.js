@@ -169,9 +169,9 @@ function take(detail) {
 }
 
 function drawFacts() {
-  const { ticket, agent_name: agent, position } = state.detail;
+  const { ticket, position } = state.detail;
   byId("conversation-title").textContent = ticket.subject || t("staff.untitled");
-  const facts = [named("state", ticket.state), agent ? t("staff.owner", { name: agent }) : t("staff.unowned")];
+  const facts = [named("state", ticket.state), ticket.agent_name ? t("staff.owner", { name: ticket.agent_name }) : t("staff.unowned")];
   if (position) facts.push(t("staff.position", { position }));
   if (ticket.state === "open") facts.push(t("staff.wait", { time: lasting(ticket.opened_at) }));
   if (ticket.reopened > 0) facts.push(t("staff.reopened", { count: ticket.reopened }));
