@@ -9,6 +9,7 @@ mod conversation;
 mod counter;
 mod desk;
 mod durability;
+mod engine;
 mod eval;
 mod fakes;
 mod http;
