@@ -2,6 +2,8 @@
 //! change of the engine that breaks either does not pass. Owns the format of eval/baseline.json.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -9,6 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use super::figures::{Table, is_lower_better, worsening};
 use super::statistics::ones;
+
+/// Bytes of a baseline that are read; one with every figure has a tenth of it.
+const MAX_BASELINE: u64 = 1 << 20;
 
 /// What a figure must keep to.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -59,8 +64,10 @@ impl Baseline {
     /// # Errors
     /// The file cannot be read, is not a baseline, or bounds no figure.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
-        let text =
-            std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let describe = || format!("cannot read {}", path.display());
+        let file = File::open(path).with_context(describe)?;
+        let mut text = String::new();
+        file.take(MAX_BASELINE).read_to_string(&mut text).with_context(describe)?;
         let baseline: Self =
             serde_json::from_str(&text).with_context(|| format!("{} is not a baseline", path.display()))?;
         if baseline.figures.is_empty() {
