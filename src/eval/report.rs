@@ -141,7 +141,7 @@ fn number(value: Option<f64>) -> String {
 
 /// An interval for people.
 fn range(interval: Option<super::statistics::Interval>) -> String {
-    interval.map_or("–".to_owned(), |[low, high]| format!("[{low:.3}, {high:.3}]"))
+    interval.map_or("–".to_owned(), |[low, high]| format!("[{low:.3},\u{a0}{high:.3}]"))
 }
 
 #[cfg(test)]

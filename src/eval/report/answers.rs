@@ -95,9 +95,9 @@ fn figures_table(figures: &[Figure]) -> String {
         if let Some(figure) = find(figures, name) {
             table.row([
                 label.into(),
-                name.into(),
                 number(figure.value),
                 range(figure.interval),
+                name.into(),
                 meaning.into(),
             ]);
         }
