@@ -92,8 +92,12 @@ impl Table {
     /// Names of all figures: the columns, then the measures of confidence where there are confidences.
     pub fn names(&self) -> Vec<String> {
         let columns = self.columns.iter().map(|column| column.name.clone());
-        let measures = MEASURES.iter().map(|(name, _)| (*name).to_owned());
-        columns.chain(measures.filter(|_| !self.confidences.is_empty())).collect()
+        let concerns = |name: &str| {
+            let about = if name == "auroc_answerable" { &self.answerable } else { &self.confidences };
+            !about.is_empty()
+        };
+        let measures = MEASURES.iter().map(|(name, _)| (*name).to_owned()).filter(|name| concerns(name));
+        columns.chain(measures).collect()
     }
 
     /// The figure called `name` with each item counted as often as its weight.
