@@ -16,7 +16,7 @@ use super::smalltalk::{SmallTalkMatch, SmallTalkMatcher, query_vector};
 use super::trace::{Trace, TraceCandidate};
 use super::understand::{Question, readings};
 use super::{Ask, Candidate, Outcome, decide};
-use crate::embed::Embedder;
+use crate::embed::{Embedder, Role, Text};
 use crate::index::Index;
 use crate::index::vector::Query;
 use crate::kb::Snapshot;
@@ -191,6 +191,13 @@ impl Engine {
     pub fn suspect(&self, text: &str) -> Option<Suspicion> {
         let Parts { analyzer, embedder, .. } = &self.parts;
         self.intent.as_ref().map(|intent| intent.suspect(text, analyzer, embedder.as_deref()))
+    }
+
+    /// The embedding of a text, of length 1 or all zeros; `None` in lexical-only mode.
+    pub fn embed(&self, text: &str) -> Option<Vec<f32>> {
+        let Parts { analyzer, embedder, .. } = &self.parts;
+        let terms = analyzer.terms(text);
+        embedder.as_ref().map(|embedder| embedder.embed(&Text { raw: text, terms: &terms }, Role::Query))
     }
 
     fn consider_alone(&self, ask: &Ask<'_>) -> Considered {

@@ -2,6 +2,8 @@
 //! nothing of how a case is run or judged.
 
 use std::collections::HashSet;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -9,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::rows::{RowError, Skipped, read_lines};
-use super::sheet::Sheet;
 use crate::kb::HandOffReason;
+use crate::sheet::{Line, MAX_BYTES, Table};
 
 /// What the desk should do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -244,7 +246,12 @@ fn read_sheet(
     hash: &mut Sha256,
     add: &mut dyn FnMut(Case) -> Result<(), String>,
 ) -> anyhow::Result<()> {
-    let sheet = Sheet::read(path, "評価", skipped, hash)?;
+    let bytes = read_bounded(path, hash)?;
+    let name = path.to_string_lossy();
+    let sheet = Table::read(&name, &bytes, "評価").with_context(|| name.clone().into_owned())?;
+    for (row, reason) in sheet.wrong.clone() {
+        skipped.record(RowError { file: path.to_owned(), row, reason })?;
+    }
     let column =
         |key: &str| COLUMNS.iter().find(|(name, _)| *name == key).and_then(|(_, names)| sheet.column(names));
     if column("question").is_none() {
@@ -256,13 +263,24 @@ fn read_sheet(
         );
     }
     let stem = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().replace(' ', "_"));
-    for (number, row) in &sheet.rows {
-        let cell = |key: &str| column(key).map_or("", |position| row[position].trim());
+    for Line { number, cells } in &sheet.rows {
+        let cell = |key: &str| column(key).map_or("", |position| cells[position].trim());
         if let Err(reason) = case_of_row(&format!("{stem}-{number}"), cell).and_then(&mut *add) {
             skipped.record(RowError { file: path.to_owned(), row: *number, reason })?;
         }
     }
     Ok(())
+}
+
+/// At most one byte over what a sheet may have, so that a larger file is refused without being held.
+fn read_bounded(path: &Path, hash: &mut Sha256) -> anyhow::Result<Vec<u8>> {
+    let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+    let mut bytes = Vec::new();
+    file.take(MAX_BYTES as u64 + 1)
+        .read_to_end(&mut bytes)
+        .with_context(|| format!("cannot read {}", path.display()))?;
+    hash.update(&bytes);
+    Ok(bytes)
 }
 
 fn case_of_row<'a>(default_id: &str, cell: impl Fn(&str) -> &'a str) -> Result<Case, String> {

@@ -1,7 +1,7 @@
 //! The evaluator's bench: the same engine as the counter, no server, no second code path. Every figure can be
 //! reproduced by others (TREC files in and out), every Decision explained (Traces), every change compared.
 //!
-//! Reading order: [`rows`] and [`sheet`] (bounded, reported reading of files) → [`dataset`] and [`cases`] → [`metrics`],
+//! Reading order: [`rows`] and [`crate::sheet`] (bounded, reported reading of files) → [`dataset`] and [`cases`] → [`metrics`],
 //! [`verdict`] and [`statistics`] → [`figures`] (items × metrics) → [`retrieval`] and [`answers`] (a pass) → [`compare`],
 //! [`gate`], [`stress`], [`replay`] (what is done with passes) → [`terminal`], [`export`], [`report`] → [`cli`].
 //! Nothing in the run-time path depends on this module.
@@ -25,7 +25,6 @@ pub mod replay;
 pub mod report;
 pub mod retrieval;
 pub mod rows;
-pub mod sheet;
 pub mod statistics;
 pub mod stress;
 pub mod terminal;

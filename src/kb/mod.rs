@@ -1,7 +1,10 @@
 //! What the desk knows: entries, revisions, the vocabulary, rules and fixed wording, and the immutable [`Snapshot`]
 //! an index is built from. Pure: no SQL, no clock, no index.
 
+pub mod checks;
+pub mod exchange;
 pub mod files;
+pub mod gaps;
 pub mod rules;
 pub mod snapshot;
 

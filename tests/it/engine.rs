@@ -10,7 +10,8 @@ use proptest::prelude::*;
 
 use crate::desk::{TODAY, kb, sample_desk};
 
-fn engine() -> &'static Engine {
+/// The sample desk's engine, built once.
+pub fn engine() -> &'static Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
     ENGINE.get_or_init(|| {
         let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");

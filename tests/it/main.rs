@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod browser;
+mod checks;
 mod cli;
 mod conversation;
 mod counter;
@@ -12,7 +13,9 @@ mod durability;
 mod engine;
 mod eval;
 mod fakes;
+mod gaps;
 mod http;
+mod impact;
 mod index;
 mod layers;
 mod report;
