@@ -4,35 +4,57 @@
 //! the conversation's version; a lost race is settled by loading and stepping again. Only after the commit are
 //! listeners told. [`App`] is cheap to share: hold it in an `Arc`.
 
+mod accounts;
+mod bulk;
+mod catalogue;
 mod commit;
+mod curation;
+mod curation_types;
 mod customer;
 mod desk;
+mod desk_files;
+mod entry_list;
 mod events;
+mod history;
 mod order;
 mod ports;
+mod publishing;
 mod question;
 mod staff;
 mod tokens;
+mod trial;
 mod types;
 
 use std::sync::{Arc, RwLock};
 
 use tokio::sync::Semaphore;
 
+pub use accounts::{AccountChange, AccountView};
+pub use curation_types::{
+    Action, BulkAction, DiffLine, EntryDetail, EntryFilter, EntryHistory, EntryPage, EntryState, ListedEntry,
+    SaveEntry, Side, SortBy,
+};
+pub use desk_files::{ImportReport, WHO_IMPORTS};
 pub use events::TurnStream;
-pub use ports::{Answerer, Clock, SystemClock};
+pub use history::{FieldDiff, diff};
+pub use ports::{Answerer, Clock, Closed, Publisher, SystemClock};
+pub use publishing::{Service, WHO_KEEPS_TIME};
 pub use staff::NewStaff;
+pub use trial::{Trial, TrialOf};
 pub use types::{
     Access, AppError, ConversationView, Limits, Reply, Session, SignedIn, Staff, Started, TicketDetail,
     TicketFilter, TicketView, Unready,
 };
 
-pub use crate::store::Role;
+pub use crate::store::{DraftRecord, EntryRecord, LogRecord, Role, Usage};
 
 use crate::kb::Snapshot;
 use crate::store::Store;
+use catalogue::Catalogue;
 use events::Hub;
 use order::Order;
+use publishing::Publishing;
+use trial::Trials;
 
 /// How many passwords are hashed at once; each takes 19 MiB and tens of milliseconds.
 const HASHING_AT_ONCE: usize = 2;
@@ -46,6 +68,9 @@ pub struct App {
     hub: Hub,
     order: Order,
     hashing: Semaphore,
+    catalogue: Catalogue,
+    publishing: Publishing,
+    trials: Trials,
 }
 
 impl App {
@@ -64,7 +89,17 @@ impl App {
             hub: Hub::default(),
             order: Order::default(),
             hashing: Semaphore::new(HASHING_AT_ONCE),
+            catalogue: Catalogue::default(),
+            publishing: Publishing::default(),
+            trials: Trials::default(),
         }
+    }
+
+    /// The same with a `publisher`: what is published is then built and served.
+    #[must_use]
+    pub fn with_publisher(mut self, publisher: Arc<dyn Publisher>) -> Self {
+        self.publishing.publisher = Some(publisher);
+        self
     }
 
     /// Serves from `answerer` from now on; questions under way finish with the one before.

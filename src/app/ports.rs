@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::answer::{Ask, Candidate, Engine, Outcome};
-use crate::kb::Snapshot;
+use crate::answer::{Ask, Candidate, Context, Decision, Engine, HandOff, Outcome, Trace};
+use crate::kb::{HandOffReason, Priority, Snapshot};
+use crate::publish::Workshop;
 
 /// The engine as the app sees it. Total: it never fails, at worst it hands off.
 pub trait Answerer: Send + Sync {
@@ -28,6 +29,60 @@ impl Answerer for Engine {
 
     fn search(&self, query: &str, limit: usize) -> Vec<Candidate> {
         Engine::search(self, query, limit)
+    }
+}
+
+/// Stands where the engine would be before the first one is built, and in commands that need none.
+#[derive(Debug, Default)]
+pub struct Closed(Arc<Snapshot>);
+
+impl Answerer for Closed {
+    fn answer(&self, _: &Ask<'_>) -> Outcome {
+        let hand_off = HandOff {
+            reason: HandOffReason::Unavailable,
+            priority: Priority::Normal,
+            queue: String::new(),
+            wording: String::new(),
+        };
+        Outcome {
+            decision: Decision::HandOff(hand_off),
+            trace: Trace::default(),
+            context: Context::default(),
+        }
+    }
+
+    fn snapshot(&self) -> &Arc<Snapshot> {
+        &self.0
+    }
+
+    fn search(&self, _: &str, _: usize) -> Vec<Candidate> {
+        Vec::new()
+    }
+}
+
+/// Builds what customers are served from. Slow and CPU-bound: the app calls it aside.
+pub trait Publisher: Send + Sync {
+    /// An answerer that serves `snapshot`, to replace the one in service.
+    ///
+    /// # Errors
+    /// Why it cannot be built; the one in service stays.
+    fn build(&self, snapshot: Snapshot) -> anyhow::Result<Arc<dyn Answerer>>;
+
+    /// The same for trying out: nothing of it is kept on disk.
+    ///
+    /// # Errors
+    /// As [`Publisher::build`].
+    fn build_trial(&self, snapshot: Snapshot) -> anyhow::Result<Arc<dyn Answerer>>;
+}
+
+impl Publisher for Workshop {
+    fn build(&self, snapshot: Snapshot) -> anyhow::Result<Arc<dyn Answerer>> {
+        Ok(Arc::new(self.engine_of(snapshot)?))
+    }
+
+    fn build_trial(&self, snapshot: Snapshot) -> anyhow::Result<Arc<dyn Answerer>> {
+        let aside = Workshop { index: None, ..self.clone() };
+        Ok(Arc::new(aside.engine_of(snapshot)?))
     }
 }
 

@@ -17,7 +17,7 @@ use crate::store::{Role, SessionRecord, StaffRecord, StoreError};
 const FIRST_LOGIN: &str = "admin";
 
 /// How long a name may be, characters.
-const NAME_CHARS: usize = 40;
+pub(super) const NAME_CHARS: usize = 40;
 
 /// How long a password may be, characters.
 const PASSWORD_CHARS: RangeInclusive<usize> = 10..=200;
@@ -199,7 +199,7 @@ impl App {
         Ok(SignedIn { token, session })
     }
 
-    async fn hash(&self, password: &str) -> Result<String, AppError> {
+    pub(super) async fn hash(&self, password: &str) -> Result<String, AppError> {
         if !PASSWORD_CHARS.contains(&password.chars().count()) {
             return invalid("password", "use 10 to 200 characters");
         }
@@ -231,7 +231,7 @@ fn invalid<T>(field: &'static str, why: &str) -> Result<T, AppError> {
     Err(AppError::Invalid { field, why: why.to_owned() })
 }
 
-fn shown(staff: StaffRecord) -> Staff {
+pub(super) fn shown(staff: StaffRecord) -> Staff {
     let has_password = staff.password_hash.is_some();
     Staff { id: staff.id, login: staff.login, name: staff.name, roles: staff.roles, has_password }
 }

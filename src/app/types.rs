@@ -2,8 +2,11 @@
 
 use serde::Serialize;
 
+use super::curation_types::EntryDetail;
 use crate::chat::{Mode, Refused, Turn};
 use crate::handoff::{ConversationId, Packet, StaffId, Ticket, TicketId, TicketState, TraceId};
+use crate::kb::curate::Refusal;
+use crate::kb::flaws::Flaw;
 use crate::kb::{HandOffReason, Language, Priority};
 use crate::store::{Role, StoreError};
 
@@ -98,9 +101,10 @@ pub struct Staff {
 }
 
 impl Staff {
-    /// Whether they have `role`; an admin has every role.
+    /// Whether they have `role`; an admin has every role, and who may approve entries may also write them.
     pub fn may(&self, role: Role) -> bool {
-        self.roles.contains(&role) || self.roles.contains(&Role::Admin)
+        let implied = role == Role::Editor && self.roles.contains(&Role::Approver);
+        implied || self.roles.contains(&role) || self.roles.contains(&Role::Admin)
     }
 }
 
@@ -243,6 +247,15 @@ pub enum AppError {
         /// Why.
         why: String,
     },
+    /// Somebody else changed the entry since it was loaded; how it is now.
+    #[error("somebody else changed the entry meanwhile")]
+    Stale(Box<EntryDetail>),
+    /// The entry is not fit for this.
+    #[error("the entry has {} flaw(s)", .0.len())]
+    Flawed(Vec<Flaw>),
+    /// The change is stored, but what customers are served from could not be rebuilt; they get what was before.
+    #[error("stored, but not served yet: {0}")]
+    NotServed(String),
     /// Others changed the same conversation again and again; try once more.
     #[error("others changed this at the same time; try again")]
     Conflict,
@@ -265,6 +278,9 @@ impl AppError {
             AppError::Empty => "empty",
             AppError::ControlCharacter(_) => "control_character",
             AppError::Invalid { .. } => "invalid",
+            AppError::Stale(_) => "stale",
+            AppError::Flawed(_) => "flawed",
+            AppError::NotServed(_) => "not_served",
             AppError::Conflict => "conflict",
             AppError::Unavailable(_) => "unavailable",
         }
@@ -274,6 +290,12 @@ impl AppError {
 impl From<Refused> for AppError {
     fn from(refused: Refused) -> Self {
         AppError::Refused { code: refused.code(), why: refused.to_string() }
+    }
+}
+
+impl From<Refusal> for AppError {
+    fn from(refusal: Refusal) -> Self {
+        AppError::Refused { code: refusal.code(), why: refusal.to_string() }
     }
 }
 

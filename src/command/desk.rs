@@ -1,13 +1,16 @@
 //! `madoguchi kb` and `madoguchi index`: the desk's files and its index.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 
 use super::{models_folder, today};
+use crate::app::{App, Closed, Limits, SystemClock};
 use crate::kb::files;
 use crate::publish::Workshop;
+use crate::store::SqliteStore;
 
 /// Arguments of `madoguchi kb`.
 #[derive(Debug, Args)]
@@ -23,6 +26,27 @@ enum KbCommand {
         /// Folder of the desk's files.
         #[arg(long, default_value = "kb")]
         kb: PathBuf,
+    },
+    /// Take the folder's files over into the database. A serving desk notices within a second.
+    Import {
+        /// Folder of the desk's files.
+        #[arg(long, default_value = "kb")]
+        kb: PathBuf,
+        /// Folder of the database.
+        #[arg(long, default_value = "data")]
+        data: PathBuf,
+        /// Only say what would change.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Write the database's entries and files into the folder; only files that differ are touched.
+    Export {
+        /// Folder of the desk's files; made if missing.
+        #[arg(long, default_value = "kb")]
+        kb: PathBuf,
+        /// Folder of the database.
+        #[arg(long, default_value = "data")]
+        data: PathBuf,
     },
 }
 
@@ -52,10 +76,83 @@ enum IndexCommand {
 /// Runs `madoguchi kb …`.
 ///
 /// # Errors
-/// Never for mistakes in the files: those are printed and counted.
+/// When files or database are unusable. For lint, never for mistakes in the files: those are printed and counted.
 pub fn run_kb(args: KbArgs) -> anyhow::Result<ExitCode> {
-    let KbCommand::Lint { kb } = args.command;
-    let (desk, problems) = files::read(&kb, today());
+    match args.command {
+        KbCommand::Lint { kb } => lint(&kb),
+        KbCommand::Import { kb, data, dry_run } => import(&kb, &data, dry_run),
+        KbCommand::Export { kb, data } => export(&kb, &data),
+    }
+}
+
+fn import(kb: &Path, data: &Path, dry_run: bool) -> anyhow::Result<ExitCode> {
+    let contents = files::contents(kb, today())?;
+    let report = tokio::runtime::Runtime::new()?.block_on(async {
+        Ok::<_, anyhow::Error>(open(data).await?.import_desk(&contents, dry_run).await?)
+    })?;
+    let list = |sign: &str, names: &[String]| names.iter().for_each(|name| println!("{sign} {name}"));
+    list("+", &report.added);
+    list("~", &report.changed);
+    list("~", &report.documents);
+    for id in &report.buried {
+        println!("! {id}: its newer draft is now in the history only");
+    }
+    for id in &report.missing {
+        println!(
+            "? {id}: not in {}; it stays as it is (archive it in the console if it should go)",
+            kb.display()
+        );
+    }
+    let verb = if dry_run { "would be" } else { "are" };
+    println!(
+        "{} entries {verb} new, {} changed, {} the same; {} other files changed",
+        report.added.len(),
+        report.changed.len(),
+        report.unchanged,
+        report.documents.len()
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+fn export(kb: &Path, data: &Path) -> anyhow::Result<ExitCode> {
+    let file = data.join(DATABASE);
+    anyhow::ensure!(
+        file.is_file(),
+        "{} is not there; name the folder of the database with --data",
+        file.display()
+    );
+    let contents = tokio::runtime::Runtime::new()?.block_on(async {
+        let app = open(data).await?;
+        anyhow::ensure!(
+            !app.is_empty().await?,
+            "the database holds no desk yet; run `madoguchi kb import` first"
+        );
+        Ok(app.export_desk().await?)
+    })?;
+    let written = files::write(kb, &contents)?;
+    written.changed.iter().for_each(|file| println!("~ {}", file.display()));
+    written.removed.iter().for_each(|file| println!("- {}", file.display()));
+    println!(
+        "{}: {} files written, {} removed, {} were up to date",
+        kb.display(),
+        written.changed.len(),
+        written.removed.len(),
+        written.unchanged
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The database's file in the data folder.
+const DATABASE: &str = "madoguchi.db";
+
+/// The desk in the data folder, without an engine.
+async fn open(data: &Path) -> anyhow::Result<App> {
+    let store = SqliteStore::open(&data.join(DATABASE)).await?;
+    Ok(App::new(Arc::new(store), Arc::new(Closed::default()), Arc::new(SystemClock), Limits::default()))
+}
+
+fn lint(kb: &Path) -> anyhow::Result<ExitCode> {
+    let (desk, problems) = files::read(kb, today());
     for problem in &problems {
         println!("{}", kb.join(&problem.file).display().to_string() + &problem.place());
     }

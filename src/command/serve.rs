@@ -1,6 +1,7 @@
-//! `madoguchi serve`: reads the desk's files, opens index and database, and serves until it is told to stop.
+//! `madoguchi serve`: opens the database, which takes the desk's files over at the first start, builds or opens the
+//! index, and serves until it is told to stop.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use clap::Args;
 use tokio::net::TcpListener;
 
 use super::today;
-use crate::app::{App, SystemClock};
+use crate::app::{App, Closed, SystemClock};
 use crate::config::{Config, Flags};
 use crate::http::{self, Settings};
 use crate::kb::files;
@@ -38,6 +39,9 @@ pub struct ServeArgs {
 
 /// How often what has expired is dropped.
 const SWEEP_EVERY: std::time::Duration = std::time::Duration::from_secs(600);
+
+/// How often it is looked for what is due, and for changes by other processes.
+const TICK_EVERY: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// Serves the desk.
 ///
@@ -68,15 +72,63 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let workshop = Workshop::in_memory(&config.models_dir)
         .with_index(config.data_dir.join("index"))
         .with_fitted(config.kb_dir.join("fitted"));
-    let engine = workshop.engine(files::load(&config.kb_dir, today())?, today())?;
     let store = SqliteStore::open(&config.data_dir.join("madoguchi.db")).await?;
-    let app =
-        Arc::new(App::new(Arc::new(store), Arc::new(engine), Arc::new(SystemClock), config.limits.clone()));
+    let closed = Arc::new(Closed::default());
+    let app = App::new(Arc::new(store), closed, Arc::new(SystemClock), config.limits.clone());
+    let app = Arc::new(app.with_publisher(Arc::new(workshop)));
+    take_over(&app, &config.kb_dir).await?;
+    app.serve_newest().await.context("the desk cannot be served")?;
     greet(&app, &listener).await?;
     let sweeper = tokio::spawn(sweep(Arc::clone(&app)));
+    let timer = tokio::spawn(keep_time(Arc::clone(&app)));
     http::serve(listener, app, Settings::of(&config), stop_signal()).await?;
     sweeper.abort();
+    timer.abort();
     Ok(())
+}
+
+/// The first start takes the desk's folder over; from then on the database is the source of truth, and a folder that
+/// says something else is only pointed out.
+async fn take_over(app: &App, folder: &Path) -> anyhow::Result<()> {
+    if app.is_empty().await? {
+        let report = app.import_desk(&files::contents(folder, today())?, false).await?;
+        tracing::info!(
+            entries = report.added.len(),
+            "the desk in {} is now in the database",
+            folder.display()
+        );
+        return Ok(());
+    }
+    let contents = match files::contents(folder, today()) {
+        Ok(contents) => contents,
+        Err(error) => {
+            tracing::warn!("the database is served; the folder is not read: {error}");
+            return Ok(());
+        }
+    };
+    let report = app.import_desk(&contents, true).await?;
+    if !report.is_same() {
+        let folder = folder.display();
+        tracing::warn!(
+            entries = report.added.len() + report.changed.len(),
+            missing = report.missing.len(),
+            documents = report.documents.len(),
+            "{folder} differs from the database, which is served; take the folder over with \
+             `madoguchi kb import --kb {folder}`, or write the database into it with `madoguchi kb export --kb {folder}`"
+        );
+    }
+    Ok(())
+}
+
+async fn keep_time(app: Arc<App>) {
+    let mut ticks = tokio::time::interval(TICK_EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = app.tick().await {
+            tracing::warn!("scheduled work is late: {error}");
+        }
+    }
 }
 
 async fn greet(app: &App, listener: &TcpListener) -> anyhow::Result<()> {

@@ -9,10 +9,8 @@ use anyhow::Context as _;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
 
-use crate::answer::{Ask, Candidate, Context, Decision, HandOff, Outcome, Trace};
-use crate::app::{Answerer, App, NewStaff, Role, SystemClock};
+use crate::app::{App, Closed, NewStaff, Role, SystemClock};
 use crate::config::{Config, Flags};
-use crate::kb::{HandOffReason, Priority, Snapshot};
 use crate::store::SqliteStore;
 
 /// Arguments of `madoguchi user`.
@@ -89,32 +87,4 @@ fn read_password() -> anyhow::Result<String> {
 /// Best effort: without `stty` the password is seen, but taken.
 fn echo(setting: &str) {
     let _ = Command::new("stty").arg(setting).stdin(Stdio::inherit()).status();
-}
-
-/// Stands where the engine would be: accounts are made without one.
-#[derive(Default)]
-struct Closed(Arc<Snapshot>);
-
-impl Answerer for Closed {
-    fn answer(&self, _: &Ask<'_>) -> Outcome {
-        let hand_off = HandOff {
-            reason: HandOffReason::Unavailable,
-            priority: Priority::Normal,
-            queue: String::new(),
-            wording: String::new(),
-        };
-        Outcome {
-            decision: Decision::HandOff(hand_off),
-            trace: Trace::default(),
-            context: Context::default(),
-        }
-    }
-
-    fn snapshot(&self) -> &Arc<Snapshot> {
-        &self.0
-    }
-
-    fn search(&self, _: &str, _: usize) -> Vec<Candidate> {
-        Vec::new()
-    }
 }

@@ -49,6 +49,11 @@ impl<'a> Calendar<'a> {
             .is_some_and(|hours| i32::from(hours.open) <= minute && minute < i32::from(hours.close))
     }
 
+    /// The day it is at the desk at `now` (UTC milliseconds).
+    pub fn today(&self, now: i64) -> Date {
+        self.local(now).date()
+    }
+
     /// When the desk opens next (UTC milliseconds): `None` while it is open, or when it never opens within 60 days.
     pub fn next_open(&self, now: i64) -> Option<i64> {
         if self.is_open(now) {

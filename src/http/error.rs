@@ -6,9 +6,11 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::entry_dto::{EntryDto, FlawDto};
 use super::texts::{Texts, fill};
 use crate::app::AppError;
 use crate::kb::Language;
+use crate::kb::flaws::Flaw;
 
 /// A failed request. Handlers return it; the edge renders it in the client's language.
 #[derive(Debug, Clone)]
@@ -23,12 +25,23 @@ pub(super) struct ApiError {
     pub(super) internal: Option<String>,
     /// Seconds after which trying again may help.
     pub(super) retry_after: Option<u64>,
+    /// What else the document says.
+    pub(super) more: Option<Box<More>>,
+}
+
+/// What only some problem documents say.
+#[derive(Debug, Clone)]
+pub(super) enum More {
+    /// How the thing is now, for a client that was slower than somebody else.
+    Current(serde_json::Value),
+    /// What is wrong with the fields of what was sent.
+    Flaws(Vec<Flaw>),
 }
 
 impl ApiError {
     /// An error whose texts need no values.
     pub(super) fn new(status: StatusCode, code: &'static str) -> Self {
-        Self { status, code, public: Vec::new(), internal: None, retry_after: None }
+        Self { status, code, public: Vec::new(), internal: None, retry_after: None, more: None }
     }
 
     /// Fills the placeholder `name` of the public texts.
@@ -49,13 +62,15 @@ impl ApiError {
         self
     }
 
-    /// 404 for `what`: `conversation`, `ticket`, `entry`, `trace`, `page`.
+    /// 404 for `what`: `conversation`, `ticket`, `entry`, `revision`, `account`, `trace`, `page`.
     pub(super) fn not_found(what: &'static str) -> Self {
         let code = match what {
             "conversation" => "conversation_not_found",
             "ticket" => "ticket_not_found",
             "entry" => "entry_not_found",
             "trace" => "trace_not_found",
+            "revision" => "revision_not_found",
+            "account" => "account_not_found",
             _ => "not_found",
         };
         Self::new(StatusCode::NOT_FOUND, code)
@@ -77,6 +92,14 @@ impl ApiError {
             next: text("next").unwrap_or_else(|| fallback("next")),
             code: self.code.to_owned(),
             request_id: None,
+            current: match self.more.as_deref() {
+                Some(More::Current(current)) => Some(current.clone()),
+                _ => None,
+            },
+            flaws: match self.more.as_deref() {
+                Some(More::Flaws(flaws)) => flaws.iter().map(|flaw| FlawDto::of(flaw, texts)).collect(),
+                _ => Vec::new(),
+            },
         }
     }
 
@@ -127,6 +150,17 @@ impl From<AppError> for ApiError {
             AppError::Invalid { field, why } => {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, code).with("field", field).with("why", why)
             }
+            AppError::Stale(current) => {
+                let current = serde_json::to_value(EntryDto::of(&current)).ok().map(More::Current);
+                Self { more: current.map(Box::new), ..Self::new(StatusCode::CONFLICT, code) }
+            }
+            AppError::Flawed(flaws) => {
+                let error = Self::new(StatusCode::UNPROCESSABLE_ENTITY, code).with("count", flaws.len());
+                Self { more: Some(Box::new(More::Flaws(flaws))), ..error }
+            }
+            AppError::NotServed(why) => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, code).with("why", why).retry_after(30)
+            }
             AppError::Conflict => Self::new(StatusCode::CONFLICT, code),
             AppError::Unavailable(source) => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, code).because(source).retry_after(2)
@@ -153,6 +187,13 @@ pub struct Problem {
     /// Id of this request in the log, for errors of the server.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
+    /// With `stale`: the entry as it is now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<EntryDto>)]
+    pub current: Option<serde_json::Value>,
+    /// With `flawed`: what is wrong, field by field.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub flaws: Vec<FlawDto>,
 }
 
 #[cfg(test)]
@@ -188,7 +229,7 @@ mod tests {
                 seen.extend(codes.captures_iter(&source).map(|found| found[1].to_owned()));
             }
         }
-        for what in ["conversation", "ticket", "entry", "trace", "page"] {
+        for what in ["conversation", "ticket", "entry", "trace", "revision", "account", "page"] {
             seen.insert(ApiError::not_found(what).code.to_owned());
         }
         // The codes of `AppError` and of what a conversation refuses, which sources outside this folder name.
@@ -215,9 +256,15 @@ mod tests {
             "already_bot",
             "not_an_answer",
             "login_taken",
+            "last_admin",
+            "entry_id_taken",
+            "stale",
+            "flawed",
+            "not_served",
         ] {
             seen.insert(code.to_owned());
         }
+        seen.extend(crate::kb::curate::Refusal::ALL.map(|refusal| refusal.code().to_owned()));
         assert!(seen.len() > 30, "{seen:?}");
         for code in seen {
             for part in ["title", "detail", "next"] {

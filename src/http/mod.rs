@@ -10,6 +10,8 @@ mod auth;
 mod conversations;
 mod dto;
 mod edge;
+mod entries;
+mod entry_dto;
 mod error;
 mod events;
 mod extract;

@@ -5,7 +5,7 @@ use utoipa::{Modify, OpenApi};
 
 use super::dto::{StatusDto, TurnDto};
 use super::staff_dto::SaidDto;
-use super::{conversations, events, search, staff, staff_events};
+use super::{conversations, entries, events, search, staff, staff_events};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -20,11 +20,18 @@ use super::{conversations, events, search, staff, staff_events};
         conversations::give_feedback, events::follow_conversation, search::search, staff::get_me,
         staff_events::follow_queue, staff::list_tickets, staff::get_ticket, staff::follow_ticket, staff::take_over,
         staff::reply, staff::return_to_bot, staff::resolve, staff::reopen, staff::get_trace,
+        entries::list_entries, entries::create_entry, entries::get_entry, entries::save_entry, entries::keep_draft,
+        entries::drop_draft, entries::submit_entry, entries::approve_entry, entries::send_entry_back,
+        entries::publish_entry, entries::schedule_entry, entries::archive_entry, entries::restore_entry,
+        entries::take_entry_down, entries::roll_entry_back, entries::act_on_entries, entries::get_history,
+        entries::get_diff, entries::preview,
     ),
     components(schemas(TurnDto, StatusDto, SaidDto)),
     tags(
         (name = "conversations", description = "The customer's side. Every call but the first needs the token."),
         (name = "search", description = "What is published."),
+        (name = "entries", description = "The curation desk: writing, reviewing, publishing. Any staff reads; editors \
+                                          write, approvers approve and publish. Changing calls need `X-CSRF-Token`."),
         (name = "staff", description = "The staff's side. Needs a session; changing calls need `X-CSRF-Token`."),
     ),
     modifiers(&Security)

@@ -10,7 +10,8 @@ use axum::routing::{MethodRouter, delete, get, post};
 use super::auth::{Caller, Guard, guard};
 use super::error::ApiError;
 use super::{
-    Web, assets, conversations, edge, events, operations, pages, search, staff, staff_events, staff_pages,
+    Web, assets, conversations, edge, entries, events, operations, pages, search, staff, staff_events,
+    staff_pages,
 };
 use crate::app::Role;
 
@@ -33,6 +34,8 @@ pub fn route_table() -> Vec<RouteInfo> {
 fn table() -> Vec<(RouteInfo, MethodRouter<Web>)> {
     use Caller::{Anyone, Customer, SignedIn, Staff};
     const AGENT: Caller = Staff(Role::Agent);
+    const EDITOR: Caller = Staff(Role::Editor);
+    const APPROVER: Caller = Staff(Role::Approver);
     let read =
         |path, caller, handler: MethodRouter<Web>| (RouteInfo { method: Method::GET, path, caller }, handler);
     let write = |path, caller, handler: MethodRouter<Web>| {
@@ -77,6 +80,26 @@ fn table() -> Vec<(RouteInfo, MethodRouter<Web>)> {
         write("/api/v1/staff/tickets/{id}/resolve", AGENT, post(staff::resolve)),
         write("/api/v1/staff/tickets/{id}/reopen", AGENT, post(staff::reopen)),
         read("/api/v1/staff/traces/{id}", AGENT, get(staff::get_trace)),
+        // Curation
+        read("/api/v1/entries", SignedIn, get(entries::list_entries)),
+        write("/api/v1/entries", EDITOR, post(entries::create_entry)),
+        write("/api/v1/entries/bulk", EDITOR, post(entries::act_on_entries)),
+        read("/api/v1/entries/{id}", SignedIn, get(entries::get_entry)),
+        write("/api/v1/entries/{id}", EDITOR, post(entries::save_entry)),
+        write("/api/v1/entries/{id}/draft", EDITOR, post(entries::keep_draft)),
+        remove("/api/v1/entries/{id}/draft", EDITOR, delete(entries::drop_draft)),
+        write("/api/v1/entries/{id}/submit", EDITOR, post(entries::submit_entry)),
+        write("/api/v1/entries/{id}/archive", EDITOR, post(entries::archive_entry)),
+        write("/api/v1/entries/{id}/restore", EDITOR, post(entries::restore_entry)),
+        write("/api/v1/entries/{id}/take-down", EDITOR, post(entries::take_entry_down)),
+        write("/api/v1/entries/{id}/roll-back", EDITOR, post(entries::roll_entry_back)),
+        write("/api/v1/entries/{id}/approve", APPROVER, post(entries::approve_entry)),
+        write("/api/v1/entries/{id}/send-back", APPROVER, post(entries::send_entry_back)),
+        write("/api/v1/entries/{id}/publish", APPROVER, post(entries::publish_entry)),
+        write("/api/v1/entries/{id}/schedule", APPROVER, post(entries::schedule_entry)),
+        read("/api/v1/entries/{id}/history", SignedIn, get(entries::get_history)),
+        read("/api/v1/entries/{id}/diff/{older}/{newer}", SignedIn, get(entries::get_diff)),
+        write("/api/v1/preview", SignedIn, post(entries::preview)),
         // Operations
         read("/healthz", Anyone, get(operations::healthz)),
         read("/readyz", Anyone, get(operations::readyz)),

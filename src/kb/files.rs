@@ -1,10 +1,13 @@
-//! The desk as plain text files (`kb/`): reads them into [`DeskFiles`] and reports every mistake with file and line.
+//! The desk as plain text files (`kb/`): reads them into [`DeskFiles`] and reports every mistake with file and line;
+//! [`contents`] and [`write`] carry a whole desk between files and database without loss.
 //! The format is described in `kb/README.md`. [`read`] never stops at the first mistake, so that lint shows them all.
 
 mod check;
 mod entry_file;
 mod lists;
+mod writer;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,10 +15,11 @@ use std::path::{Path, PathBuf};
 use jiff::civil::Date;
 
 pub use entry_file::{parse_entry, write_entry};
+pub use writer::{Written, write};
 
 use super::rules::{Rule, RuleSet};
 use super::snapshot::DeskFiles;
-use super::{Entry, HandOffExample, HandOffReason, SmallTalk, Wording};
+use super::{Desk, Entry, HandOffExample, HandOffReason, SmallTalk, Status, Wording};
 use crate::text::Vocabulary;
 
 /// A mistake in a file.
@@ -69,38 +73,37 @@ pub(crate) struct EntrySource {
     pub lines: entry_file::Lines,
 }
 
+/// The files beside the entries as text, by name relative to the desk's folder: `desk.toml`, `rules.toml`,
+/// `wording.toml`, `smalltalk.toml`, `synonyms.txt`, `dictionary.csv`, `examples/….txt`.
+pub type Documents = BTreeMap<String, String>;
+
+/// A desk's folder, whole: what `kb import` takes over and `kb export` writes.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Contents {
+    /// The files beside the entries.
+    pub documents: Documents,
+    /// `entries/`, in id order.
+    pub entries: Vec<FiledEntry>,
+    /// `drafts/`: newer, unpublished states of entries that are published, in id order.
+    pub drafts: Vec<Entry>,
+}
+
+/// An entry with the folder below `entries/` it is kept in; empty = `entries/` itself.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct FiledEntry {
+    /// The folder.
+    pub folder: String,
+    /// The entry.
+    pub entry: Entry,
+}
+
 /// Reads a desk's folder; problems in file order.
 pub fn read(folder: &Path, today: Date) -> (DeskFiles, Vec<Problem>) {
     let mut problems = Vec::new();
-    if !folder.is_dir() {
-        problems.push(Problem::new(folder, 0, "no such folder; name the desk's folder with --kb"));
-        return (DeskFiles::default(), problems);
-    }
-    let desk = read_toml(folder, "desk.toml", &mut problems, lists::parse_desk).unwrap_or_default();
-    let rules: Vec<Rule> =
-        read_toml(folder, "rules.toml", &mut problems, lists::parse_rules).unwrap_or_default();
-    let wording: Wording =
-        read_toml(folder, "wording.toml", &mut problems, lists::parse_wording).unwrap_or_default();
-    let smalltalk: Vec<SmallTalk> =
-        read_toml(folder, "smalltalk.toml", &mut problems, lists::parse_smalltalk).unwrap_or_default();
-    let synonyms =
-        read_toml(folder, "synonyms.txt", &mut problems, lists::parse_synonyms).unwrap_or_default();
-    let terms =
-        read_toml(folder, "dictionary.csv", &mut problems, lists::parse_dictionary).unwrap_or_default();
-    let sources = read_entries(folder, &mut problems);
-    let examples = read_examples(folder, &mut problems);
-
-    check::desk(&desk, &mut problems);
-    check::entries(&sources, today, &mut problems);
-    check::rules(&rules, &desk, &wording, &mut problems);
-    let rules = RuleSet::compile(rules).unwrap_or_else(|error| {
-        problems.push(Problem::new(Path::new("rules.toml"), 0, error.to_string()));
-        RuleSet::default()
-    });
+    let (documents, sources) = read_texts(folder, today, &mut problems);
+    let desk = parse(&documents, &mut problems);
     problems.sort();
-    let entries = sources.into_iter().map(|source| source.entry).collect();
-    let vocabulary = Vocabulary { synonyms, terms };
-    (DeskFiles { desk, entries, vocabulary, rules, wording, smalltalk, examples }, problems)
+    (DeskFiles { entries: sources.into_iter().map(|source| source.entry).collect(), ..desk }, problems)
 }
 
 /// Reads a desk's folder that must be free of mistakes.
@@ -109,19 +112,96 @@ pub fn read(folder: &Path, today: Date) -> (DeskFiles, Vec<Problem>) {
 /// All mistakes found.
 pub fn load(folder: &Path, today: Date) -> Result<DeskFiles, DeskError> {
     let (files, problems) = read(folder, today);
-    // An expired entry is a mistake for lint, but serving the others must go on: it is left out of the snapshot.
+    must_be_sound(folder, problems).map(|()| files)
+}
+
+/// Reads a desk's folder for taking it over; it must be free of mistakes.
+///
+/// # Errors
+/// All mistakes found.
+pub fn contents(folder: &Path, today: Date) -> Result<Contents, DeskError> {
+    let mut problems = Vec::new();
+    let (documents, sources) = read_texts(folder, today, &mut problems);
+    parse(&documents, &mut problems);
+    let drafts = read_entries(folder, "drafts", &mut problems);
+    for draft in &drafts {
+        let is_newer = sources.iter().any(|source| source.entry.id == draft.entry.id);
+        if !is_newer || matches!(draft.entry.status, Status::Published | Status::Archived) {
+            let why = "a draft here must be of an entry in entries/ and have status draft or review";
+            problems.push(Problem::new(&draft.file, 0, why));
+        }
+    }
+    problems.sort();
+    must_be_sound(folder, problems)?;
+    let mut entries: Vec<FiledEntry> = sources.into_iter().map(filed).collect();
+    entries.sort_by(|a, b| a.entry.id.cmp(&b.entry.id));
+    let mut drafts: Vec<Entry> = drafts.into_iter().map(|draft| draft.entry).collect();
+    drafts.sort_by(|a, b| a.id.cmp(&b.id));
+    Ok(Contents { documents, entries, drafts })
+}
+
+fn filed(source: EntrySource) -> FiledEntry {
+    let folder = source.file.parent().and_then(|folder| folder.strip_prefix("entries").ok());
+    let folder = folder.map(|folder| folder.to_string_lossy().replace('\\', "/")).unwrap_or_default();
+    FiledEntry { folder, entry: source.entry }
+}
+
+/// An expired entry is a mistake for lint, but serving the others must go on: it is left out of the snapshot.
+fn must_be_sound(folder: &Path, problems: Vec<Problem>) -> Result<(), DeskError> {
     let fatal: Vec<Problem> =
         problems.into_iter().filter(|problem| !problem.reason.starts_with(check::EXPIRED)).collect();
-    if fatal.is_empty() { Ok(files) } else { Err(DeskError { folder: folder.to_owned(), problems: fatal }) }
+    if fatal.is_empty() { Ok(()) } else { Err(DeskError { folder: folder.to_owned(), problems: fatal }) }
+}
+
+/// The desk that `documents` describe, without entries. Reads what is well-formed and reports the rest.
+pub fn parse(documents: &Documents, problems: &mut Vec<Problem>) -> DeskFiles {
+    fn of<T: Default>(documents: &Documents, name: &str, found: &mut Vec<Problem>, parse: Parse<T>) -> T {
+        documents.get(name).map(|text| parse(Path::new(name), text, found)).unwrap_or_default()
+    }
+    let desk: Desk = of(documents, "desk.toml", problems, lists::parse_desk);
+    let rules: Vec<Rule> = of(documents, "rules.toml", problems, lists::parse_rules);
+    let wording: Wording = of(documents, "wording.toml", problems, lists::parse_wording);
+    let smalltalk: Vec<SmallTalk> = of(documents, "smalltalk.toml", problems, lists::parse_smalltalk);
+    let synonyms = of(documents, "synonyms.txt", problems, lists::parse_synonyms);
+    let terms = of(documents, "dictionary.csv", problems, lists::parse_dictionary);
+    let examples = parse_examples(documents, problems);
+    check::desk(&desk, problems);
+    check::rules(&rules, &desk, &wording, problems);
+    let rules = RuleSet::compile(rules).unwrap_or_else(|error| {
+        problems.push(Problem::new(Path::new("rules.toml"), 0, error.to_string()));
+        RuleSet::default()
+    });
+    let vocabulary = Vocabulary { synonyms, terms };
+    DeskFiles { desk, entries: Vec::new(), vocabulary, rules, wording, smalltalk, examples }
 }
 
 type Parse<T> = fn(&Path, &str, &mut Vec<Problem>) -> T;
 
-fn read_toml<T>(folder: &Path, name: &str, problems: &mut Vec<Problem>, parse: Parse<T>) -> Option<T> {
-    let file = Path::new(name);
-    let text = read_utf8(folder, file, problems)?;
-    Some(parse(file, &text, problems))
+/// All texts of a desk's folder, each entry checked.
+fn read_texts(folder: &Path, today: Date, problems: &mut Vec<Problem>) -> (Documents, Vec<EntrySource>) {
+    if !folder.is_dir() {
+        problems.push(Problem::new(folder, 0, "no such folder; name the desk's folder with --kb"));
+        return Default::default();
+    }
+    let mut documents = Documents::new();
+    let optional = OPTIONAL.into_iter().filter(|name| folder.join(name).is_file());
+    let names = NAMES.into_iter().chain(optional).map(str::to_owned).chain(example_files(folder));
+    for name in names {
+        if let Some(text) = read_utf8(folder, Path::new(&name), problems) {
+            documents.insert(name, text);
+        }
+    }
+    let sources = read_entries(folder, "entries", problems);
+    check::entries(&sources, today, problems);
+    (documents, sources)
 }
+
+/// The files every desk has besides entries and examples.
+const NAMES: [&str; 6] =
+    ["desk.toml", "rules.toml", "wording.toml", "smalltalk.toml", "synonyms.txt", "dictionary.csv"];
+
+/// Files a desk may have.
+const OPTIONAL: [&str; 1] = ["claims.toml"];
 
 fn read_utf8(folder: &Path, file: &Path, problems: &mut Vec<Problem>) -> Option<String> {
     match fs::read(folder.join(file)) {
@@ -143,9 +223,12 @@ fn read_utf8(folder: &Path, file: &Path, problems: &mut Vec<Problem>) -> Option<
     }
 }
 
-fn read_entries(folder: &Path, problems: &mut Vec<Problem>) -> Vec<EntrySource> {
+/// The entry files below `below`; no such folder = none, except for `entries`.
+fn read_entries(folder: &Path, below: &str, problems: &mut Vec<Problem>) -> Vec<EntrySource> {
     let mut files = Vec::new();
-    collect_markdown(folder, Path::new("entries"), &mut files, problems);
+    if below == "entries" || folder.join(below).is_dir() {
+        collect_markdown(folder, Path::new(below), &mut files, problems);
+    }
     files.sort();
     let mut sources = Vec::new();
     for file in files {
@@ -158,24 +241,26 @@ fn read_entries(folder: &Path, problems: &mut Vec<Problem>) -> Vec<EntrySource> 
     sources
 }
 
-/// `examples/<reason>.txt`, one utterance per line; `none*.txt` holds look-alikes. The folder may be absent.
-fn read_examples(folder: &Path, problems: &mut Vec<Problem>) -> Vec<HandOffExample> {
-    let mut names: Vec<_> = match fs::read_dir(folder.join("examples")) {
-        Ok(listing) => {
-            listing.flatten().map(|item| PathBuf::from("examples").join(item.file_name())).collect()
-        }
-        Err(_) => return Vec::new(),
-    };
+/// Names of `examples/<reason>.txt`. The folder may be absent.
+fn example_files(folder: &Path) -> Vec<String> {
+    let Ok(listing) = fs::read_dir(folder.join("examples")) else { return Vec::new() };
+    let mut names: Vec<String> =
+        listing.flatten().map(|item| format!("examples/{}", item.file_name().to_string_lossy())).collect();
     names.sort();
+    names
+}
+
+/// One utterance per line; `none*.txt` holds look-alikes.
+fn parse_examples(documents: &Documents, problems: &mut Vec<Problem>) -> Vec<HandOffExample> {
     let mut examples = Vec::new();
-    for file in names {
+    for (name, text) in documents.iter().filter(|(name, _)| name.starts_with("examples/")) {
+        let file = Path::new(name);
         let stem = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
         let reason = HandOffReason::from_name(&stem).filter(|reason| reason.is_must());
         if reason.is_none() && !stem.starts_with("none") {
-            problems.push(Problem::new(&file, 0, "must be named after a must-hand-off reason, or none….txt"));
+            problems.push(Problem::new(file, 0, "must be named after a must-hand-off reason, or none….txt"));
             continue;
         }
-        let Some(text) = read_utf8(folder, &file, problems) else { continue };
         let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
         examples.extend(lines.map(|line| HandOffExample { reason, text: line.to_owned() }));
     }

@@ -2,8 +2,10 @@
 //! an index is built from. Pure: no SQL, no clock, no index.
 
 pub mod checks;
+pub mod curate;
 pub mod exchange;
 pub mod files;
+pub mod flaws;
 pub mod gaps;
 pub mod rules;
 pub mod snapshot;
@@ -51,6 +53,26 @@ pub enum Status {
     Published,
     /// Kept for history; never served.
     Archived,
+}
+
+impl Status {
+    /// All, in the order of an entry's life.
+    pub const ALL: [Status; 4] = [Status::Draft, Status::Review, Status::Published, Status::Archived];
+
+    /// Stable name, as in entry files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Status::Draft => "draft",
+            Status::Review => "review",
+            Status::Published => "published",
+            Status::Archived => "archived",
+        }
+    }
+
+    /// The status with this [`Status::name`].
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.name() == name)
+    }
 }
 
 /// What kind of answer an entry gives; decides who must approve it.
@@ -228,6 +250,8 @@ pub struct Desk {
     pub holidays: BTreeMap<Date, String>,
     /// Names of the queues tickets go to; the first is the default.
     pub queues: Vec<String>,
+    /// Rules about curation.
+    pub curation: curate::Rules,
 }
 
 impl fmt::Display for Language {

@@ -35,7 +35,10 @@ pub(super) fn options(file: &Path) -> SqliteConnectOptions {
 
 /// The schema's steps, embedded.
 pub(super) fn migrations() -> Migrator {
-    const STEPS: [(&str, &str); 1] = [("first", include_str!("migrations/0001_first.sql"))];
+    const STEPS: [(&str, &str); 2] = [
+        ("first", include_str!("migrations/0001_first.sql")),
+        ("curation", include_str!("migrations/0002_curation.sql")),
+    ];
     let migration = |(version, (name, sql)): (i64, (&'static str, &'static str))| {
         Migration::new(version, Cow::Borrowed(name), MigrationType::Simple, sql.into_sql_str(), false)
     };

@@ -3,11 +3,16 @@
 
 mod accounts;
 mod conversations;
+mod curation_records;
 mod dialect;
+mod documents;
+mod entries;
 mod records;
 mod sqlite;
 mod tickets;
 mod writer;
+
+use std::collections::HashMap;
 
 use async_trait::async_trait;
 
@@ -15,6 +20,8 @@ use crate::answer::Trace;
 use crate::chat::Turn;
 use crate::handoff::{ConversationId, Packet, StaffId, Ticket, TicketId, TraceId};
 use crate::kb::Priority;
+use crate::kb::curate::Revision;
+pub use curation_records::{DocumentRecord, DraftRecord, EntryChange, EntryRecord, LogRecord, Usage};
 pub use records::{
     Change, Created, FeedbackRecord, QuestionRecord, Role, SessionRecord, StaffRecord, StoredConversation,
     TicketQuery,
@@ -24,7 +31,7 @@ pub use sqlite::SqliteStore;
 /// How the store fails.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// Somebody else changed the same conversation first; load it and try again.
+    /// Somebody else changed the same conversation, entry or document first; load it and try again.
     #[error("changed by somebody else meanwhile")]
     Conflict,
     /// A unique name is taken.
@@ -129,4 +136,59 @@ pub trait Store: Send + Sync {
 
     /// Deletes sessions and sign-ins that ended before `now` and traces from before `traces_before`; how many rows.
     async fn sweep(&self, now: i64, traces_before: i64) -> Result<u64, StoreError>;
+
+    /// Grows with every change to entries and documents, whichever process makes it.
+    async fn content_mark(&self) -> Result<i64, StoreError>;
+
+    /// Grows with every change that customers notice: to live revisions and to documents.
+    async fn served_mark(&self) -> Result<i64, StoreError>;
+
+    /// Entries changed after this mark, by id; 0 = all.
+    async fn entries_changed_after(&self, mark: i64) -> Result<Vec<EntryRecord>, StoreError>;
+
+    /// An entry.
+    async fn entry(&self, id: &str) -> Result<Option<EntryRecord>, StoreError>;
+
+    /// Commits changes to entries, all or nothing; the new mark. `Conflict` unless every version is the one that was
+    /// loaded, `Taken` when an id that should be new is not.
+    async fn change_entries(&self, changes: Vec<EntryChange>) -> Result<i64, StoreError>;
+
+    /// One revision of an entry.
+    async fn revision(&self, entry: &str, number: u32) -> Result<Option<Revision>, StoreError>;
+
+    /// All revisions of an entry, newest first.
+    async fn revisions(&self, entry: &str) -> Result<Vec<Revision>, StoreError>;
+
+    /// The log of an entry, newest first.
+    async fn entry_log(&self, entry: &str) -> Result<Vec<LogRecord>, StoreError>;
+
+    /// The revision of every published entry that customers get, by id.
+    async fn live_revisions(&self) -> Result<Vec<Revision>, StoreError>;
+
+    /// The newest revision of every entry, by id.
+    async fn head_revisions(&self) -> Result<Vec<Revision>, StoreError>;
+
+    /// Keeps what somebody is typing in place of what they typed before.
+    async fn save_draft(&self, draft: &DraftRecord) -> Result<(), StoreError>;
+
+    /// What `staff` is typing about an entry.
+    async fn draft(&self, entry: &str, staff: &StaffId) -> Result<Option<DraftRecord>, StoreError>;
+
+    /// Everything `staff` is typing, newest first.
+    async fn drafts_of(&self, staff: &StaffId) -> Result<Vec<DraftRecord>, StoreError>;
+
+    /// Forgets what `staff` was typing; no draft is no error.
+    async fn drop_draft(&self, entry: &str, staff: &StaffId) -> Result<(), StoreError>;
+
+    /// Saves new states of documents, all or nothing; the new mark. `Conflict` unless each number is the next.
+    async fn save_documents(&self, documents: Vec<DocumentRecord>) -> Result<i64, StoreError>;
+
+    /// The newest state of every document, by name; removed ones too.
+    async fn documents(&self) -> Result<Vec<DocumentRecord>, StoreError>;
+
+    /// Every state of one document, newest first.
+    async fn document_history(&self, name: &str) -> Result<Vec<DocumentRecord>, StoreError>;
+
+    /// How entries did with customers since `since`, by entry id.
+    async fn usage(&self, since: i64) -> Result<HashMap<String, Usage>, StoreError>;
 }

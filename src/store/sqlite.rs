@@ -1,5 +1,6 @@
 //! The store on SQLite: one writer that commits in groups, a few readers beside it.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use async_trait::async_trait;
@@ -8,16 +9,18 @@ use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{Sqlite, SqlitePoolOptions};
 use sqlx::{ConnectOptions, Connection};
 
+use super::curation_records::{DocumentRecord, DraftRecord, EntryChange, EntryRecord, LogRecord, Usage};
 use super::records::{
     Change, Created, FeedbackRecord, QuestionRecord, SessionRecord, StaffRecord, StoredConversation,
     TicketQuery,
 };
 use super::writer::Writer;
-use super::{Store, StoreError, accounts, conversations, dialect, tickets};
+use super::{Store, StoreError, accounts, conversations, dialect, documents, entries, tickets};
 use crate::answer::Trace;
 use crate::chat::Turn;
 use crate::handoff::{ConversationId, Packet, StaffId, Ticket, TicketId, TraceId};
 use crate::kb::Priority;
+use crate::kb::curate::Revision;
 
 /// How many readers read at once.
 const READERS: u32 = 4;
@@ -205,5 +208,81 @@ impl Store for SqliteStore {
         self.writer
             .write(move |conn| Box::pin(async move { accounts::sweep(conn, now, traces_before).await }))
             .await
+    }
+
+    async fn content_mark(&self) -> Result<i64, StoreError> {
+        entries::content_mark(&mut *self.reader().await?).await
+    }
+
+    async fn served_mark(&self) -> Result<i64, StoreError> {
+        entries::served_mark(&mut *self.reader().await?).await
+    }
+
+    async fn entries_changed_after(&self, mark: i64) -> Result<Vec<EntryRecord>, StoreError> {
+        entries::changed_after(&mut *self.reader().await?, mark).await
+    }
+
+    async fn entry(&self, id: &str) -> Result<Option<EntryRecord>, StoreError> {
+        entries::load(&mut *self.reader().await?, id).await
+    }
+
+    async fn change_entries(&self, changes: Vec<EntryChange>) -> Result<i64, StoreError> {
+        self.writer.write(move |conn| Box::pin(async move { entries::change(conn, &changes).await })).await
+    }
+
+    async fn revision(&self, entry: &str, number: u32) -> Result<Option<Revision>, StoreError> {
+        entries::revision(&mut *self.reader().await?, entry, number).await
+    }
+
+    async fn revisions(&self, entry: &str) -> Result<Vec<Revision>, StoreError> {
+        entries::revisions(&mut *self.reader().await?, entry).await
+    }
+
+    async fn entry_log(&self, entry: &str) -> Result<Vec<LogRecord>, StoreError> {
+        entries::log(&mut *self.reader().await?, entry).await
+    }
+
+    async fn live_revisions(&self) -> Result<Vec<Revision>, StoreError> {
+        entries::all_revisions(&mut *self.reader().await?, entries::Which::Live).await
+    }
+
+    async fn head_revisions(&self) -> Result<Vec<Revision>, StoreError> {
+        entries::all_revisions(&mut *self.reader().await?, entries::Which::Head).await
+    }
+
+    async fn save_draft(&self, draft: &DraftRecord) -> Result<(), StoreError> {
+        let draft = draft.clone();
+        self.writer.write(move |conn| Box::pin(async move { entries::save_draft(conn, &draft).await })).await
+    }
+
+    async fn draft(&self, entry: &str, staff: &StaffId) -> Result<Option<DraftRecord>, StoreError> {
+        entries::draft(&mut *self.reader().await?, entry, staff).await
+    }
+
+    async fn drafts_of(&self, staff: &StaffId) -> Result<Vec<DraftRecord>, StoreError> {
+        entries::drafts_of(&mut *self.reader().await?, staff).await
+    }
+
+    async fn drop_draft(&self, entry: &str, staff: &StaffId) -> Result<(), StoreError> {
+        let (entry, staff) = (entry.to_owned(), staff.clone());
+        self.writer
+            .write(move |conn| Box::pin(async move { entries::drop_draft(conn, &entry, &staff).await }))
+            .await
+    }
+
+    async fn save_documents(&self, documents: Vec<DocumentRecord>) -> Result<i64, StoreError> {
+        self.writer.write(move |conn| Box::pin(async move { documents::save(conn, &documents).await })).await
+    }
+
+    async fn documents(&self) -> Result<Vec<DocumentRecord>, StoreError> {
+        documents::newest(&mut *self.reader().await?).await
+    }
+
+    async fn document_history(&self, name: &str) -> Result<Vec<DocumentRecord>, StoreError> {
+        documents::history(&mut *self.reader().await?, name).await
+    }
+
+    async fn usage(&self, since: i64) -> Result<HashMap<String, Usage>, StoreError> {
+        entries::usage(&mut *self.reader().await?, since).await
     }
 }

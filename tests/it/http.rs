@@ -175,7 +175,9 @@ async fn every_route_lets_in_only_whom_the_table_names() {
     let desk = Counter::open().await;
     desk.staff("agent", &[Role::Agent]).await;
     desk.staff("evaluator", &[Role::Evaluator]).await;
+    desk.staff("admin", &[Role::Admin]).await;
     let (agent, evaluator) = (desk.sign_in("agent").await, desk.sign_in("evaluator").await);
+    let admin = desk.sign_in("admin").await;
     let mut guarded = 0;
     for route in route_table() {
         let path = route.path.replace("{id}", "00000000000000000000000000000000");
@@ -205,19 +207,20 @@ async fn every_route_lets_in_only_whom_the_table_names() {
                 let ended = call(&[("cookie", "madoguchi_staff=0000")]).await;
                 assert!(matches!(ended.status, 401 | 303), "{method} {path} with a made-up session");
                 if is_api && method != "GET" {
-                    let no_csrf = call(&[("cookie", &agent.cookie)]).await;
+                    let no_csrf = call(&[("cookie", &admin.cookie)]).await;
                     assert_eq!(
                         (no_csrf.status, no_csrf.problem().as_str()),
                         (403, "csrf"),
                         "{method} {path}"
                     );
-                    let wrong = call(&[("cookie", &agent.cookie), ("x-csrf-token", &evaluator.csrf)]).await;
+                    let wrong = call(&[("cookie", &admin.cookie), ("x-csrf-token", &evaluator.csrf)]).await;
                     assert_eq!(wrong.problem(), "csrf", "{method} {path} with another's token");
                 }
             }
         }
         if let Caller::Staff(role) = route.caller {
-            let headers = [("cookie", evaluator.cookie.as_str()), ("x-csrf-token", &evaluator.csrf)];
+            let without = if role == Role::Evaluator { &agent } else { &evaluator };
+            let headers = [("cookie", without.cookie.as_str()), ("x-csrf-token", &without.csrf)];
             let answer = call(&headers).await;
             assert_eq!(
                 (answer.status, answer.problem().as_str()),

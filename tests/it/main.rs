@@ -8,6 +8,7 @@ mod checks;
 mod cli;
 mod conversation;
 mod counter;
+mod curation;
 mod desk;
 mod durability;
 mod engine;

@@ -8,10 +8,11 @@ use madoguchi::chat::{Conversation, Mode, Said, Speaker, State, Turn, Verdict};
 use madoguchi::handoff::{
     ConversationId, Packet, Setting, StaffId, Ticket, TicketEvent, TicketId, TicketState, TraceId,
 };
-use madoguchi::kb::{HandOffReason, Language, Priority};
+use madoguchi::kb::curate::{Life, Origin, Revision, Summary};
+use madoguchi::kb::{Entry, HandOffReason, Language, Priority};
 use madoguchi::store::{
-    Change, Created, FeedbackRecord, QuestionRecord, Role, SessionRecord, SqliteStore, StaffRecord, Store,
-    StoreError, TicketQuery,
+    Change, Created, DocumentRecord, EntryChange, EntryRecord, FeedbackRecord, LogRecord, QuestionRecord,
+    Role, SessionRecord, SqliteStore, StaffRecord, Store, StoreError, TicketQuery,
 };
 
 use crate::fakes::snapshot;
@@ -61,7 +62,79 @@ async fn story(store: &dyn Store) -> Result<(), StoreError> {
     conversations_keep_their_turns_and_versions(store).await?;
     tickets_queue_by_priority_and_age(store).await?;
     evidence_is_kept_for_as_long_as_it_should(store).await?;
-    accounts_and_sessions_come_and_go(store).await
+    accounts_and_sessions_come_and_go(store).await?;
+    entries_and_documents_keep_every_state(store).await
+}
+
+async fn entries_and_documents_keep_every_state(store: &dyn Store) -> Result<(), StoreError> {
+    let entry = |version: i64, live: Option<u32>| {
+        let head = u32::try_from(version + 1).expect("small");
+        let life = Life { head, live, ..Life::default() };
+        let revision = Revision {
+            entry_id: "fee".into(),
+            number: head,
+            content: Entry { id: "fee".into(), answer: format!("第{head}版"), ..Entry::default() },
+            author: "sato".into(),
+            at: 3_000,
+            reason: "理由".into(),
+            origin: Origin::Saved,
+        };
+        let log = LogRecord {
+            entry_id: "fee".into(),
+            at: 3_000,
+            actor: "sato".into(),
+            event: "saved".into(),
+            revision: head,
+            note: "理由".into(),
+            due_at: None,
+        };
+        let entry = EntryRecord {
+            id: "fee".into(),
+            version,
+            mark: 0,
+            life,
+            summary: Summary::of(&revision),
+            folder: "funds".into(),
+            external_id: None,
+            created_at: 3_000,
+            changed_at: 3_000,
+        };
+        EntryChange { entry, revision: Some(revision), is_served: live.is_some(), log, ends_draft_of: None }
+    };
+    let (content, served) = (store.content_mark().await?, store.served_mark().await?);
+    assert_eq!(store.change_entries(vec![entry(0, None)]).await?, content + 1);
+    assert_eq!(store.served_mark().await?, served, "customers notice nothing of a draft");
+    assert!(matches!(store.change_entries(vec![entry(0, None)]).await, Err(StoreError::Taken(_))));
+    // All or nothing: the second change is from a version that is gone.
+    let both = vec![entry(1, Some(2)), entry(1, Some(2))];
+    assert!(matches!(store.change_entries(both).await, Err(StoreError::Conflict)));
+    assert_eq!(store.revisions("fee").await?.len(), 1);
+    store.change_entries(vec![entry(1, Some(2))]).await?;
+    assert_eq!(store.served_mark().await?, served + 1);
+    let stored = store.entry("fee").await?.expect("stored");
+    assert_eq!((stored.version, stored.life.live), (2, Some(2)));
+    assert_eq!(store.entries_changed_after(content).await?, std::slice::from_ref(&stored));
+    assert_eq!(store.entries_changed_after(stored.mark).await?, []);
+    let numbers = |revisions: Vec<Revision>| revisions.iter().map(|r| r.number).collect::<Vec<_>>();
+    assert_eq!(numbers(store.revisions("fee").await?), [2, 1]);
+    assert_eq!(numbers(store.live_revisions().await?), [2]);
+    assert_eq!(store.revision("fee", 1).await?.expect("kept").content.answer, "第1版");
+    assert_eq!(store.entry_log("fee").await?.len(), 2);
+
+    let document = |number: i64, text: Option<&str>| DocumentRecord {
+        name: "synonyms.txt".into(),
+        number,
+        author: "sato".into(),
+        at: 3_000,
+        reason: String::new(),
+        text: text.map(str::to_owned),
+    };
+    store.save_documents(vec![document(1, Some("出金, 引き出し"))]).await?;
+    assert!(matches!(store.save_documents(vec![document(1, None)]).await, Err(StoreError::Conflict)));
+    store.save_documents(vec![document(2, None)]).await?;
+    assert_eq!(store.documents().await?, [document(2, None)]);
+    assert_eq!(store.document_history("synonyms.txt").await?.len(), 2);
+    Ok(())
 }
 
 async fn conversations_keep_their_turns_and_versions(store: &dyn Store) -> Result<(), StoreError> {

@@ -6,8 +6,9 @@ use std::path::Path;
 use jiff::civil::Date;
 
 use super::{EntrySource, Problem};
+use crate::kb::flaws::flaws;
 use crate::kb::rules::Rule;
-use crate::kb::{Desk, Language, Status, Wording};
+use crate::kb::{Desk, Status, Wording};
 
 /// Start of the reason for an entry past its validity; such an entry is left out, not fatal.
 pub(super) const EXPIRED: &str = "expired";
@@ -99,66 +100,18 @@ fn line(source: &EntrySource, key: &str) -> usize {
 /// Mistakes of one entry as (key of the line, reason).
 fn entry(source: &EntrySource, today: Date, by_id: &HashMap<&str, &EntrySource>) -> Vec<(String, String)> {
     let entry = &source.entry;
-    let mut found: Vec<(String, String)> = Vec::new();
-    let mut report = |key: &str, reason: String| found.push((key.to_owned(), reason));
-    let id_chars = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.');
-    if entry.id.is_empty() || !entry.id.chars().all(id_chars) {
-        report("id", format!("id {:?} must be lower-case a-z, 0-9 and hyphens", entry.id));
-    }
+    let status_of = |id: &str| by_id.get(id).map(|source| source.entry.status);
+    let mut found: Vec<(String, String)> =
+        flaws(entry, &status_of).into_iter().map(|flaw| (flaw.field, flaw.kind.to_string())).collect();
     if source.file.file_stem().is_none_or(|stem| stem.to_string_lossy() != entry.id) {
-        report("id", format!("the file must be named after its id: {}.md", entry.id));
+        found.push(("id".to_owned(), format!("the file must be named after its id: {}.md", entry.id)));
     }
-    if entry.category.is_empty() || entry.category.len() > 3 || entry.category.iter().any(String::is_empty) {
-        report("category", "category needs 1 to 3 non-empty levels".into());
-    }
-    if entry.question.is_empty() {
-        report("question", "the question is empty".into());
-    }
-    if entry.answer.is_empty() {
-        report("answer", "the answer is empty".into());
-    }
-    for (i, phrasing) in entry.phrasings.iter().enumerate() {
-        let repeated = entry.phrasings[..i].contains(phrasing) || *phrasing == entry.question;
-        if phrasing.is_empty() || repeated {
-            let what = if repeated { "is there already" } else { "is empty" };
-            report(&format!("phrasing {i}"), format!("the phrasing {phrasing:?} {what}"));
-        }
-    }
-    for (key, ids) in [("follow_ups", &entry.follow_ups), ("related", &entry.related)] {
-        for id in ids {
-            match by_id.get(id.as_str()) {
-                None => report(key, format!("{key} names {id:?}, which does not exist")),
-                Some(_) if *id == entry.id => report(key, format!("{key} names the entry itself")),
-                Some(target)
-                    if entry.status == Status::Published && target.entry.status == Status::Archived =>
-                {
-                    report(key, format!("{key} names {id:?}, which is archived"));
-                }
-                Some(_) => {}
-            }
-        }
-    }
-    match &entry.translation_of {
-        Some(original) if !by_id.contains_key(original.as_str()) => {
-            report("translation_of", format!("translation_of names {original:?}, which does not exist"));
-        }
-        Some(original) if entry.id != format!("{original}.{}", entry.language) => {
-            report("id", format!("a translation's id must be {original}.{}", entry.language));
-        }
-        None if entry.language == Language::En && entry.id.ends_with(".en") => {
-            report("id", "an entry named .en needs translation_of".into());
-        }
-        _ => {}
-    }
-    if let Some(until) = entry.valid_until {
-        if entry.valid_from.is_some_and(|from| until < from) {
-            report("valid_until", format!("valid_until {until} is before valid_from"));
-        } else if until < today && entry.status == Status::Published {
-            report(
-                "valid_until",
-                format!("{EXPIRED}: valid_until {until} is past; archive the entry or renew it"),
-            );
-        }
+    if let Some(until) = entry.valid_until.filter(|until| *until < today)
+        && entry.status == Status::Published
+        && entry.valid_from.is_none_or(|from| from <= until)
+    {
+        let reason = format!("{EXPIRED}: valid_until {until} is past; archive the entry or renew it");
+        found.push(("valid_until".to_owned(), reason));
     }
     found
 }

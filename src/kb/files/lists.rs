@@ -27,6 +27,8 @@ pub(super) fn parse_desk(file: &Path, text: &str, problems: &mut Vec<Problem>) -
         hours: HashMap<String, Vec<String>>,
         #[serde(default)]
         holiday: Vec<Holiday>,
+        #[serde(default)]
+        curation: crate::kb::curate::Rules,
     }
     #[derive(Deserialize)]
     struct Head {
@@ -74,6 +76,7 @@ pub(super) fn parse_desk(file: &Path, text: &str, problems: &mut Vec<Problem>) -
         hours,
         holidays,
         queues: raw.desk.queues,
+        curation: raw.curation,
     }
 }
 
