@@ -5,6 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::OnceLock;
 
+use anyhow::bail;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 
 use super::models_folder;
@@ -14,10 +18,12 @@ pub use crate::eval::cli::EvalArgs;
 use crate::eval::cli::{self, EngineFactory, is_removed};
 use crate::eval::dataset::{Dataset, Document};
 use crate::eval::perturb::Readings;
+use crate::eval::replay::Stored;
 use crate::eval::retrieval::Retriever;
 use crate::kb::snapshot::DeskFiles;
 use crate::kb::{Entry, Language, Snapshot, Status, files};
 use crate::publish::Workshop;
+use crate::store::read_questions;
 use crate::text::{Analyzer, Vocabulary};
 
 /// Runs `madoguchi eval …`.
@@ -61,6 +67,22 @@ impl EngineFactory for Factory {
         let texts =
             desk.entries.into_iter().flat_map(|entry| std::iter::once(entry.question).chain(entry.phrasings));
         Ok(texts.collect())
+    }
+
+    fn stored_questions(&self, data: &Path, since: Option<Date>, limit: u32) -> anyhow::Result<Stored> {
+        let file = data.join("madoguchi.db");
+        if !file.is_file() {
+            bail!("{} does not exist; --data is the folder that `madoguchi serve` keeps", file.display());
+        }
+        let since = since.map_or(Ok(Timestamp::UNIX_EPOCH), |date| {
+            date.to_zoned(TimeZone::system()).map(|start| start.timestamp())
+        })?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let records = runtime.block_on(read_questions(&file, since.as_millisecond(), limit))?;
+        if records.is_empty() {
+            bail!("{} holds no question{}", file.display(), if since.is_zero() { "" } else { " since then" });
+        }
+        Ok(Stored::of_records(records))
     }
 
     fn readings(&self) -> anyhow::Result<Box<dyn Readings>> {

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::cases::{Case, Cases, Expected};
-use super::figures::{Column, Table, figures_json, milliseconds, rounded};
+use super::figures::{Column, Table, curves_json, figures_json, milliseconds, rounded};
 use super::metrics::{Gain, Judged};
 use super::progress::Progress;
 use super::statistics::{Bootstrap, Confidences, ones};
@@ -125,6 +125,7 @@ impl AnswerRun {
         summary.insert("by_category".into(), groups_json(&table, categories));
         summary.insert("by_tag".into(), groups_json(&table, self.by_tag().into_iter()));
         summary.insert("intervals".into(), intervals.into());
+        summary.extend(curves_json(&table.confidences));
         summary.insert("skipped".into(), self.skipped.into());
         summary.insert("seed".into(), self.options.bootstrap.seed.into());
         summary.insert("data".into(), self.data_hash.clone().into());

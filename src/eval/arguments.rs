@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
+use clap::builder::RangedU64ValueParser;
 use clap::{Args, Subcommand, ValueEnum};
+use jiff::civil::Date;
 
 use super::compare::Limit;
 use super::perturb::Perturbation;
@@ -37,6 +39,11 @@ pub(super) enum EvalCommand {
     Gate(GateArgs),
 }
 
+/// Repetitions of which each is a draw to keep: from 1 to `most`.
+fn up_to(most: u64) -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(1..=most)
+}
+
 /// What the output is.
 #[derive(Debug, Args)]
 pub(super) struct Output {
@@ -58,7 +65,7 @@ pub(super) struct Measuring {
     #[arg(long, default_value_t = 1)]
     pub(super) seed: u64,
     /// Resamples of the bootstrap.
-    #[arg(long, default_value_t = 1000)]
+    #[arg(long, default_value_t = 1000, value_parser = up_to(100_000))]
     pub(super) resamples: usize,
 }
 
@@ -206,7 +213,7 @@ pub(super) struct CompareArgs {
     #[arg(long, default_value_t = 10)]
     pub(super) show: usize,
     /// Random assignments in the randomisation test.
-    #[arg(long, default_value_t = 10_000)]
+    #[arg(long, default_value_t = 10_000, value_parser = up_to(1_000_000))]
     pub(super) permutations: usize,
     /// Seed of everything random.
     #[arg(long, default_value_t = 1)]
@@ -256,9 +263,18 @@ pub(super) struct ReplayArgs {
     /// Folder of the candidate desk's files.
     #[arg(long, default_value = "kb")]
     pub(super) kb: PathBuf,
-    /// Stored questions, masked: JSON lines with id, question, turns, decision, entry, reason.
+    /// Questions that a desk stored: its data folder. It is only read, also while the desk is serving.
+    #[arg(long, conflicts_with = "questions", required_unless_present = "questions")]
+    pub(super) data: Option<PathBuf>,
+    /// With --data: only questions asked on this day (local time) or later, such as 2026-11-01.
+    #[arg(long, requires = "data", value_name = "DATE")]
+    pub(super) since: Option<Date>,
+    /// With --data: at most so many questions, the newest.
+    #[arg(long, default_value_t = 10_000, value_name = "N")]
+    pub(super) limit: u32,
+    /// Instead of --data: masked questions as JSON lines with id, question, turns, decision, entry, reason.
     #[arg(long)]
-    pub(super) questions: PathBuf,
+    pub(super) questions: Option<PathBuf>,
     /// Compare with this desk rather than with the stored Decisions.
     #[arg(long)]
     pub(super) against: Option<PathBuf>,

@@ -10,7 +10,7 @@ use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::rows::{RowError, Skipped, read_lines};
+use super::rows::{RowError, Skipped, parse_json, read_lines};
 use crate::kb::HandOffReason;
 use crate::sheet::{Line, MAX_BYTES, Table};
 
@@ -164,9 +164,7 @@ impl Cases {
                 Ok(())
             };
             if is_json_lines(&file) {
-                read_lines(&file, &mut skipped, &mut hash, |_, line| {
-                    add(serde_json::from_str(line).map_err(|error| error.to_string())?)
-                })?;
+                read_lines(&file, &mut skipped, &mut hash, |_, line| add(parse_json(line)?))?;
             } else {
                 read_sheet(&file, &mut skipped, &mut hash, &mut add)?;
             }

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
+use jiff::civil::Date;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -17,18 +18,21 @@ use super::arguments::{
 };
 use super::broken::{ShuffledAnswerer, ShuffledRetriever};
 use super::cases::{Cases, topic};
-use super::compare::{CompareOptions, ScoredRun, compare};
+use super::compare::{CompareOptions, compare};
 use super::dataset::{Dataset, read_qrels};
+use super::foreign::{read_questions, sample};
 use super::gate::Baseline;
 use super::perturb::{Perturbation, Perturber, Readings};
 use super::progress::Waiting;
-use super::replay::{read_stored, replay};
+use super::replay::{Replay, Stored, read_stored, replay};
 use super::retrieval::{RetrievalOptions, RetrievalRun, Retriever, run_retrieval, score_run};
 use super::rows::Skipped;
+use super::scored::ScoredRun;
 use super::statistics::Bootstrap;
-use super::stress::{Stress, StressOptions, read_questions, sample, stress_cases, stress_dataset};
+use super::stress::{Stress, StressOptions, stress_cases, stress_dataset};
 use super::terminal::{
-    comparison_text, gate_text, json_text, replay_text, skipped_text, stress_text, summary_text,
+    comparison_text, gate_text, json_text, print_error, print_out, replay_text, skipped_text, stress_text,
+    summary_text,
 };
 use super::{export, report, trec};
 use crate::answer::System;
@@ -57,6 +61,13 @@ pub trait EngineFactory {
     /// # Errors
     /// The desk's files have mistakes.
     fn desk_texts(&self, kb: &Path) -> anyhow::Result<Vec<String>>;
+
+    /// Questions that the desk with the data folder `data` stored since the beginning of the day `since`, at most the
+    /// newest `limit`.
+    ///
+    /// # Errors
+    /// There is no database, or no question in it.
+    fn stored_questions(&self, data: &Path, since: Option<Date>, limit: u32) -> anyhow::Result<Stored>;
 
     /// Splits texts into words with readings.
     ///
@@ -87,7 +98,7 @@ fn retrieval(args: &RetrievalArgs, factory: &dyn EngineFactory) -> anyhow::Resul
         (Some(corpus), Some(topics), Some(qrels)) => Dataset::read_trec(corpus, topics, qrels, strict)?,
         _ => args.data.read(strict)?,
     };
-    eprint!("{}", skipped_text(&dataset.skipped));
+    print_error(&skipped_text(&dataset.skipped));
     let retriever = waiting("building the index", || {
         factory.for_dataset(&dataset, args.data.system.system(), args.data.adapt)
     })?;
@@ -110,13 +121,13 @@ fn retrieval(args: &RetrievalArgs, factory: &dyn EngineFactory) -> anyhow::Resul
     if let Some(path) = &args.csv {
         export::write_csv(path, &run.table(), &[])?;
     }
-    print_retrieval(&run, &args.output);
+    print_retrieval(&run, &args.output)?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn print_retrieval(run: &RetrievalRun, output: &Output) {
+fn print_retrieval(run: &RetrievalRun, output: &Output) -> anyhow::Result<()> {
     let summary = waiting("computing intervals", || run.summary());
-    print_run(summary, output, || run.results());
+    print_run(summary, output, || run.results())
 }
 
 /// Does work of unknown length with a sign of life.
@@ -125,15 +136,18 @@ fn waiting<T>(label: &'static str, work: impl FnOnce() -> T) -> T {
     work()
 }
 
-fn print_run(mut summary: Value, output: &Output, results: impl FnOnce() -> Vec<Value>) {
+fn print_run(
+    mut summary: Value,
+    output: &Output,
+    results: impl FnOnce() -> Vec<Value>,
+) -> anyhow::Result<()> {
     if !output.json {
-        print!("{}", summary_text(&summary));
-        return;
+        return print_out(&summary_text(&summary));
     }
     if !output.summary {
         summary["results"] = results().into();
     }
-    print!("{}", json_text(&summary));
+    print_out(&json_text(&summary))
 }
 
 impl DatasetArgs {
@@ -150,7 +164,7 @@ fn read_cases(
     strict: bool,
 ) -> anyhow::Result<Cases> {
     let mut cases = Cases::read(path, &|id| engine.has_entry(id), strict)?;
-    eprint!("{}", skipped_text(&cases.skipped));
+    print_error(&skipped_text(&cases.skipped));
     cases.keep_split(split.unwrap_or_default());
     if cases.cases.is_empty() {
         bail!("{} has no case of split {:?}", path.display(), split.unwrap_or_default());
@@ -184,9 +198,9 @@ fn answers(args: &AnswersArgs, factory: &dyn EngineFactory) -> anyhow::Result<Ex
         ];
         report::write(path, &report::answers_page(&run, &cases.skipped, &settings))?;
     }
-    print_run(waiting("computing intervals", || run.summary()), &args.output, || run.results_json());
+    print_run(waiting("computing intervals", || run.summary()), &args.output, || run.results_json())?;
     if args.details {
-        run.results_json().iter().for_each(|result| println!("{result}"));
+        run.results_json().iter().try_for_each(|result| print_out(&format!("{result}\n")))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -195,7 +209,7 @@ fn score(args: &ScoreArgs) -> anyhow::Result<ExitCode> {
     let (mut skipped, mut hash) = (Skipped::new(args.measuring.strict), Sha256::new());
     let qrels = read_qrels(&args.qrels, &mut skipped, &mut hash, |_, _| Ok(()))?;
     let run = trec::read_run(&args.run, &mut skipped, &mut hash)?;
-    eprint!("{}", skipped_text(&skipped));
+    print_error(&skipped_text(&skipped));
     let known: HashSet<&String> = qrels.0.keys().collect();
     if !run.keys().any(|query| known.contains(query)) {
         bail!("{} and {} share no query", args.run.display(), args.qrels.display());
@@ -206,7 +220,7 @@ fn score(args: &ScoreArgs) -> anyhow::Result<ExitCode> {
         data_hash: hex::encode(hash.finalize()),
         ..score_run(run, &qrels, &options)
     };
-    print_retrieval(&scored, &args.output);
+    print_retrieval(&scored, &args.output)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -222,11 +236,11 @@ fn comparison(args: &CompareArgs) -> anyhow::Result<ExitCode> {
     if args.json {
         let mut value = result.to_json(&a, &b);
         value["broken_limits"] = broken.clone().into();
-        print!("{}", json_text(&value));
+        print_out(&json_text(&value))?;
     } else {
-        print!("{}", comparison_text(&result, &a, &b, args.show));
+        print_out(&comparison_text(&result, &a, &b, args.show))?;
     }
-    broken.iter().for_each(|limit| eprintln!("madoguchi: {limit}"));
+    broken.iter().for_each(|limit| print_error(&format!("madoguchi: {limit}\n")));
     Ok(exit_code(broken.is_empty()))
 }
 
@@ -243,7 +257,7 @@ fn stress(args: &StressArgs, factory: &dyn EngineFactory) -> anyhow::Result<Exit
     for path in &args.far {
         far.extend(sample(&read_questions(path, &mut skipped)?, args.far_limit, args.measuring.seed));
     }
-    eprint!("{}", skipped_text(&skipped));
+    print_error(&skipped_text(&skipped));
     let bootstrap = args.measuring.bootstrap();
     let options = StressOptions {
         seed: args.measuring.seed,
@@ -257,27 +271,34 @@ fn stress(args: &StressArgs, factory: &dyn EngineFactory) -> anyhow::Result<Exit
     let seed = args.measuring.seed;
     let made = if args.data.dataset.is_some() {
         let dataset = args.data.read(args.measuring.strict)?;
-        eprint!("{}", skipped_text(&dataset.skipped));
-        let titles = dataset.documents.iter().map(|document| document.title.as_str());
-        let perturber = readings.as_deref().map(|readings| Perturber::new(readings, seed, titles));
-        let build =
-            |dataset: &Dataset| factory.for_dataset(dataset, args.data.system.system(), args.data.adapt);
+        print_error(&skipped_text(&dataset.skipped));
+        let titles = || dataset.documents.iter().map(|document| document.title.as_str());
+        let perturber = waiting("learning words of one reading", || {
+            readings.as_deref().map(|readings| Perturber::new(readings, seed, titles()))
+        });
+        let build = |dataset: &Dataset| {
+            waiting("building the index", || {
+                factory.for_dataset(dataset, args.data.system.system(), args.data.adapt)
+            })
+        };
         stress_dataset(&dataset, &build, perturber.as_ref(), &options)?
     } else {
-        let engine = factory.for_desk(&args.kb, &BTreeSet::new())?;
+        let engine = waiting("building the index", || factory.for_desk(&args.kb, &BTreeSet::new()))?;
         let split = args.data.split.as_deref();
         let cases = read_cases(&args.cases, split, engine.as_ref(), args.measuring.strict)?;
         let texts = factory.desk_texts(&args.kb)?;
         let perturber = readings
             .as_deref()
             .map(|readings| Perturber::new(readings, seed, texts.iter().map(String::as_str)));
-        let build = |removed: &BTreeSet<String>| factory.for_desk(&args.kb, removed);
+        let build = |removed: &BTreeSet<String>| {
+            waiting("building the index", || factory.for_desk(&args.kb, removed))
+        };
         stress_cases(&cases, &build, perturber.as_ref(), &options)?
     };
     if let Some(folder) = &args.write {
         write_sets(folder, &made)?;
     }
-    print!("{}", if args.json { json_text(&made.report) } else { stress_text(&made.report) });
+    print_out(&if args.json { json_text(&made.report) } else { stress_text(&made.report) })?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -291,35 +312,58 @@ fn write_sets(folder: &Path, made: &Stress) -> anyhow::Result<()> {
 }
 
 fn replayed(args: &ReplayArgs, factory: &dyn EngineFactory) -> anyhow::Result<ExitCode> {
-    let mut skipped = Skipped::new(args.strict);
-    let stored = read_stored(&args.questions, &mut skipped, &mut Sha256::new())?;
-    eprint!("{}", skipped_text(&skipped));
-    let candidate = factory.for_desk(&args.kb, &BTreeSet::new())?;
-    let before = args.against.as_ref().map(|kb| factory.for_desk(kb, &BTreeSet::new())).transpose()?;
-    let result = replay(&stored, candidate.as_ref(), before.as_deref(), true);
-    print!("{}", if args.json { json_text(&result.to_json()) } else { replay_text(&result, args.show) });
+    let stored = match (&args.data, &args.questions) {
+        (Some(data), _) => factory.stored_questions(data, args.since, args.limit)?,
+        (None, Some(questions)) => {
+            let mut skipped = Skipped::new(args.strict);
+            let stored = read_stored(questions, &mut skipped, &mut Sha256::new())?;
+            print_error(&skipped_text(&skipped));
+            stored
+        }
+        (None, None) => bail!("name the desk's data folder with --data, or a file with --questions"),
+    };
+    let desk = |kb: &Path| waiting("building the index", || factory.for_desk(kb, &BTreeSet::new()));
+    let candidate = desk(&args.kb)?;
+    let before = args.against.as_deref().map(desk).transpose()?;
+    let result = Replay {
+        withheld: stored.withheld,
+        ..replay(&stored.questions, candidate.as_ref(), before.as_deref(), true)
+    };
+    print_out(&if args.json { json_text(&result.to_json()) } else { replay_text(&result, args.show) })?;
     Ok(ExitCode::SUCCESS)
 }
 
 fn gate(args: &GateArgs, factory: &dyn EngineFactory) -> anyhow::Result<ExitCode> {
     let mut baseline = Baseline::read(&args.baseline)?;
-    let kb = args.kb.as_ref().unwrap_or(&baseline.kb);
-    let engine = factory.for_desk(kb, &BTreeSet::new())?;
-    let cases_path = args.cases.as_ref().unwrap_or(&baseline.cases);
-    let cases = read_cases(cases_path, Some(&baseline.split), engine.as_ref(), true)?;
+    let kb = args.kb.clone().unwrap_or_else(|| baseline.kb.clone());
+    let engine = waiting("building the index", || factory.for_desk(&kb, &BTreeSet::new()))?;
+    let cases_path = args.cases.clone().unwrap_or_else(|| baseline.cases.clone());
+    let cases = read_cases(&cases_path, Some(&baseline.split), engine.as_ref(), true)?;
     let run = run_cases(&cases, engine.as_ref(), args.shuffle_ranks, Bootstrap::default());
     let table = run.table();
+    baseline.check_names(&table)?;
     if args.update {
         baseline.update(&table, &cases.hash)?;
         baseline.write(&args.baseline)?;
     } else if !baseline.data.is_empty() && baseline.data != cases.hash {
-        println!(
-            "The cases changed since the baseline was made; `eval gate --update` takes the new figures."
+        print_error(
+            "The cases changed since the baseline was made; `eval gate --update` takes the new figures.\n",
         );
     }
     let checks = baseline.check(&table);
-    print!("{}", gate_text(&checks));
-    Ok(exit_code(checks.iter().all(|check| check.failure.is_none())))
+    print_out(&gate_text(&checks))?;
+    let holds = checks.iter().all(|check| check.failure.is_none());
+    if !holds {
+        print_error(&format!(
+            "madoguchi: the desk does not keep to {}. To see the cases: madoguchi eval answers --kb {} --cases {} \
+             --split '{}' --report report.html. If the change is meant: madoguchi eval gate --update\n",
+            args.baseline.display(),
+            kb.display(),
+            cases_path.display(),
+            baseline.split
+        ));
+    }
+    Ok(exit_code(holds))
 }
 
 /// Whether an entry belongs to one of the topics that a stress test removes.

@@ -1,63 +1,16 @@
 //! Compares two scored runs item by item: which figures differ, by how much, how surely, and which items changed. Owns
-//! the statistics of pairs; reads only what `--json` wrote, so runs of different versions can be compared.
+//! the statistics of pairs; works on what `--json` wrote, so runs of different versions can be compared.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{BufReader, Read};
-use std::path::Path;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::bail;
 use rand_chacha::rand_core::Rng;
 use rayon::prelude::*;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::figures::{Column, Table, interval_json, is_lower_better, rounded, worsening};
+use super::scored::ScoredRun;
 use super::statistics::{Bootstrap, Confidences, Interval, ones, stream};
-
-/// Largest JSON file read, in bytes: it is held in memory. A case with its Trace takes about 4 KB.
-const MAX_JSON: u64 = 256 << 20;
-
-/// A run as `--json` wrote it.
-#[derive(Debug, Clone)]
-pub struct ScoredRun {
-    /// The file it came from.
-    pub name: String,
-    /// The JSON object without `results`.
-    pub summary: Map<String, Value>,
-    /// Items × metrics.
-    pub table: Table,
-    /// The items as written, in the order of the table.
-    pub results: Vec<Value>,
-}
-
-impl ScoredRun {
-    /// Reads what `eval answers --json` or `eval retrieval --json` printed.
-    ///
-    /// # Errors
-    /// The file cannot be read, is not JSON, or lacks `results`.
-    pub fn read(path: &Path) -> anyhow::Result<Self> {
-        let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
-        if file.metadata().is_ok_and(|about| about.len() > MAX_JSON) {
-            bail!("{} is larger than {} MiB", path.display(), MAX_JSON >> 20);
-        }
-        let value: Value = serde_json::from_reader(BufReader::new(file.take(MAX_JSON)))
-            .with_context(|| format!("{} is not JSON as `eval … --json` prints it", path.display()))?;
-        Self::of(path.display().to_string(), value)
-    }
-
-    /// The run in a JSON value.
-    ///
-    /// # Errors
-    /// It is not an object or lacks `results`.
-    pub fn of(name: String, value: Value) -> anyhow::Result<Self> {
-        let Value::Object(mut summary) = value else { bail!("{name} is not a JSON object") };
-        let Some(Value::Array(results)) = summary.remove("results") else {
-            bail!("{name} has no results per item; make it with `--json`, without `--summary`");
-        };
-        let table = Table::from_items(&results).map_err(|reason| anyhow!("{name}: {reason}"))?;
-        Ok(Self { name, summary, table, results })
-    }
-}
 
 /// How differences are tested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,7 +106,7 @@ pub fn compare(a: &ScoredRun, b: &ScoredRun, options: &CompareOptions) -> anyhow
     }
     let (left, right): (Vec<usize>, Vec<usize>) = pairs.iter().copied().unzip();
     let both = Both::new(&a.table.select(&left), &b.table.select(&right));
-    let changed = |&&(i, j): &&(usize, usize)| outcome(&a.results[i]) != outcome(&b.results[j]);
+    let changed = |&&(i, j): &&(usize, usize)| a.outcome(i) != b.outcome(j);
     Ok(Comparison {
         differences: both.differences(options),
         parts: both.parts(),
@@ -170,13 +123,6 @@ pub fn differences(a: &Table, b: &Table, names: &[&str], options: &CompareOption
     let mut both = Both::new(a, b);
     both.names.retain(|name| names.contains(&name.as_str()));
     both.differences(options)
-}
-
-/// What of an item counts as its outcome: Decision, entry, reason and verdict of a case, the top document of a query.
-pub fn outcome(result: &Value) -> [Option<&str>; 5] {
-    let text = |key: &str| result[key].as_str();
-    let top = if result.get("decision").is_some() { None } else { result["top"][0].as_str() };
-    [text("decision"), text("entry"), text("reason"), text("verdict"), top]
 }
 
 /// Both runs in one table, A's items first: a figure of either, or of any exchange of items, is then a matter of weights.
@@ -377,7 +323,7 @@ impl Comparison {
             (part.name.clone(), json!({"items": part.items, "figures": Value::Object(figures.collect())}))
         };
         let changed =
-            |&(i, j): &(usize, usize)| json!({"id": a.table.ids[i], "a": a.results[i], "b": b.results[j]});
+            |&(i, j): &(usize, usize)| json!({"id": a.table.ids[i], "a": a.item(i), "b": b.item(j)});
         json!({
             "a": a.name,
             "b": b.name,
@@ -403,13 +349,14 @@ mod tests {
         let run = run_answers(&fake::cases(), answerer, &AnswerOptions::default());
         let mut value = run.summary();
         value["results"] = run.results_json().into();
-        ScoredRun::of(name.into(), value).expect("as written")
+        ScoredRun::parse(name, value.to_string().as_bytes()).expect("as written")
     }
 
     fn made_up(values: &[f64]) -> ScoredRun {
         let item = |(i, value): (usize, &f64)| json!({"id": format!("q{i}"), "scores": {"m": value}});
         let results: Vec<Value> = values.iter().enumerate().map(item).collect();
-        ScoredRun::of("made up".into(), json!({ "results": results })).expect("well formed")
+        let text = json!({ "results": results }).to_string();
+        ScoredRun::parse("made up", text.as_bytes()).expect("well formed")
     }
 
     #[test]

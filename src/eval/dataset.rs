@@ -8,7 +8,7 @@ use anyhow::bail;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use super::rows::{Skipped, read_lines};
+use super::rows::{Skipped, parse_json, read_lines};
 use super::trec::read_topics;
 
 /// A document. In a FAQ set the title is the question and the text the answer.
@@ -188,7 +188,7 @@ fn qrels_path(dir: &Path, split: &str) -> anyhow::Result<std::path::PathBuf> {
 fn read_corpus(path: &Path, skipped: &mut Skipped, hash: &mut Sha256) -> anyhow::Result<Vec<Document>> {
     let (mut documents, mut seen) = (Vec::new(), HashSet::new());
     read_lines(path, skipped, hash, |_, line| {
-        let line: CorpusLine = serde_json::from_str(line).map_err(|error| error.to_string())?;
+        let line: CorpusLine = parse_json(line)?;
         let id = line.id.checked()?;
         if !seen.insert(id.clone()) {
             return Err(format!("duplicate document id {id:?}"));
@@ -205,7 +205,7 @@ fn read_corpus(path: &Path, skipped: &mut Skipped, hash: &mut Sha256) -> anyhow:
 fn read_queries(path: &Path, skipped: &mut Skipped, hash: &mut Sha256) -> anyhow::Result<Vec<Query>> {
     let (mut queries, mut seen) = (Vec::new(), HashSet::new());
     read_lines(path, skipped, hash, |_, line| {
-        let line: QueryLine = serde_json::from_str(line).map_err(|error| error.to_string())?;
+        let line: QueryLine = parse_json(line)?;
         let id = line.id.checked()?;
         if !seen.insert(id.clone()) {
             return Err(format!("duplicate query id {id:?}"));
@@ -218,6 +218,9 @@ fn read_queries(path: &Path, skipped: &mut Skipped, hash: &mut Sha256) -> anyhow
     }
     Ok(queries)
 }
+
+/// Highest grade read: the exponential gain of more is no number.
+const MAX_GRADE: i32 = 1000;
 
 /// Reads BEIR's `query-id<TAB>corpus-id<TAB>score` (header optional) or TREC's `query iteration document grade`; a row
 /// that `check` refuses is skipped.
@@ -234,11 +237,13 @@ pub fn read_qrels(
     read_lines(path, skipped, hash, |row, line| {
         let fields: Vec<&str> = line.split_whitespace().collect();
         let (query, document, grade) = match fields[..] {
-            ["query-id", ..] if row == 1 => return Ok(()),
+            [.., "score" | "grade" | "relevance"] if row == 1 => return Ok(()),
             [query, document, grade] | [query, _, document, grade] => (query, document, grade),
             _ => return Err(format!("{} columns; wanted query, document, grade", fields.len())),
         };
-        let grade: i32 = grade.parse().map_err(|_| format!("grade {grade:?} is not a whole number"))?;
+        let number = grade.parse().ok().filter(|grade: &i32| grade.abs() <= MAX_GRADE);
+        let grade =
+            number.ok_or_else(|| format!("grade {grade:?} is not a whole number up to {MAX_GRADE}"))?;
         check(query, document)?;
         let judgements = qrels.0.entry(query.to_owned()).or_default();
         match judgements.insert(document.to_owned(), grade) {

@@ -1,9 +1,11 @@
 //! Items (queries or cases) × metrics: the one table that summaries, comparisons, gates and reports are made from.
 //! Owns the names of metrics, which way is better, and intervals; knows nothing of how an item was scored.
 
+use std::collections::{HashMap, HashSet};
+
 use serde_json::{Map, Value, json};
 
-use super::statistics::{Bootstrap, Confidences, Interval, mean, ones};
+use super::statistics::{Bin, Bootstrap, Confidences, Interval, mean, ones};
 
 /// One metric over all items.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +40,8 @@ pub struct Figure {
     pub value: Option<f64>,
     /// 95% bootstrap interval over the items.
     pub interval: Option<Interval>,
+    /// Items that it is over.
+    pub items: usize,
 }
 
 /// A measure of confidence over a table.
@@ -64,13 +68,11 @@ pub fn is_lower_better(name: &str) -> bool {
             | "ece_adaptive"
             | "brier"
             | "aurc"
-            | "false_handoff"
-            | "false_handoff_must"
             | "wrong_answer_rate"
             | "wrong_answers"
             | "p50_ms"
             | "p99_ms"
-    )
+    ) || name.starts_with("false_handoff")
 }
 
 /// By how much `to` is worse than `from` in the metric called `name`; negative when it is better.
@@ -109,6 +111,15 @@ impl Table {
         measure(self, weights)
     }
 
+    /// Number of items that the figure called `name` is over.
+    fn count(&self, name: &str) -> usize {
+        match self.columns.iter().find(|column| column.name == name) {
+            Some(column) => column.values.iter().flatten().count(),
+            None if name == "auroc_answerable" => self.answerable.len(),
+            None => self.confidences.len(),
+        }
+    }
+
     /// All figures with their intervals.
     pub fn figures(&self, bootstrap: &Bootstrap) -> Vec<Figure> {
         let (names, weights) = (self.names(), ones(self.len()));
@@ -118,6 +129,7 @@ impl Table {
         let figure = |name: String| Figure {
             value: self.value(&name, &weights),
             interval: intervals.next().flatten(),
+            items: self.count(&name),
             name,
         };
         names.into_iter().map(figure).collect()
@@ -162,50 +174,6 @@ impl Table {
         object
     }
 
-    /// Reads back the items that [`Table::item_json`] wrote.
-    ///
-    /// # Errors
-    /// In words, what is not as it should be, and where.
-    pub fn from_items(items: &[Value]) -> Result<Self, String> {
-        let mut table = Table::default();
-        let (mut right, mut answerable) = (Vec::new(), Vec::new());
-        for (position, item) in items.iter().enumerate() {
-            let wrong = |what: &str| format!("result {}: {what}", position + 1);
-            let id = item["id"].as_str().ok_or_else(|| wrong("no id"))?;
-            let scores = item["scores"].as_object().ok_or_else(|| wrong("no scores"))?;
-            table.ids.push(id.to_owned());
-            table.categories.push(item["category"].as_str().unwrap_or_default().to_owned());
-            for (name, value) in scores {
-                let value = value.as_f64().ok_or_else(|| wrong(&format!("score {name} is not a number")))?;
-                let column = table.column(name, position);
-                column.values.resize(position, None);
-                column.values.push(Some(value));
-            }
-            let confidence = item["confidence"].as_f64();
-            let with = |key: &str| confidence.zip(item[key].as_bool());
-            right.push(with("right"));
-            answerable.push(with("answerable"));
-        }
-        for column in &mut table.columns {
-            column.values.resize(items.len(), None);
-        }
-        table.confidences = Confidences::new(right);
-        table.answerable = Confidences::new(answerable);
-        let mut seen = std::collections::HashSet::new();
-        match table.ids.iter().find(|id| !seen.insert(id.as_str())) {
-            Some(id) => Err(format!("the id {id:?} is there twice")),
-            None => Ok(table),
-        }
-    }
-
-    fn column(&mut self, name: &str, rows: usize) -> &mut Column {
-        let position = self.columns.iter().position(|column| column.name == name).unwrap_or_else(|| {
-            self.columns.push(Column { name: name.to_owned(), values: vec![None; rows] });
-            self.columns.len() - 1
-        });
-        &mut self.columns[position]
-    }
-
     /// The table with only the given items, in the given order.
     pub fn select(&self, items: &[usize]) -> Self {
         let pick = |all: &[Option<(f64, bool)>]| {
@@ -228,11 +196,111 @@ impl Table {
     }
 }
 
+/// Most metrics of an item read back; we write fewer than 60.
+const MAX_COLUMNS: usize = 500;
+
+/// Makes a [`Table`] of the items that [`Table::item_json`] wrote, one by one.
+#[derive(Debug, Clone, Default)]
+pub struct TableReader {
+    table: Table,
+    columns: HashMap<String, usize>,
+    seen: HashSet<String>,
+    right: Vec<Option<(f64, bool)>>,
+    answerable: Vec<Option<(f64, bool)>>,
+}
+
+impl TableReader {
+    /// Adds the next item.
+    ///
+    /// # Errors
+    /// In words, what is not as it should be, and where.
+    pub fn add(&mut self, item: &Value) -> Result<(), String> {
+        let position = self.table.len();
+        let wrong = |what: &str| format!("result {}: {what}", position + 1);
+        let id = item["id"].as_str().ok_or_else(|| wrong("no id"))?;
+        let scores = item["scores"].as_object().ok_or_else(|| wrong("no scores"))?;
+        if !self.seen.insert(id.to_owned()) {
+            return Err(wrong(&format!("the id {id:?} is there twice")));
+        }
+        for (name, value) in scores {
+            let value = value.as_f64().ok_or_else(|| wrong(&format!("score {name} is not a number")))?;
+            let column = self.column(name).ok_or_else(|| wrong("too many different scores"))?;
+            column.values.resize(position, None);
+            column.values.push(Some(value));
+        }
+        self.table.ids.push(id.to_owned());
+        self.table.categories.push(item["category"].as_str().unwrap_or_default().to_owned());
+        let confidence = item["confidence"].as_f64();
+        let with = |key: &str| confidence.zip(item[key].as_bool());
+        self.right.push(with("right"));
+        self.answerable.push(with("answerable"));
+        Ok(())
+    }
+
+    fn column(&mut self, name: &str) -> Option<&mut Column> {
+        let position = match self.columns.get(name) {
+            Some(&position) => position,
+            None if self.columns.len() == MAX_COLUMNS => return None,
+            None => {
+                self.columns.insert(name.to_owned(), self.table.columns.len());
+                self.table.columns.push(Column { name: name.to_owned(), values: Vec::new() });
+                self.table.columns.len() - 1
+            }
+        };
+        self.table.columns.get_mut(position)
+    }
+
+    /// The table of what was added.
+    pub fn finish(mut self) -> Table {
+        let items = self.table.len();
+        self.table.columns.iter_mut().for_each(|column| column.values.resize(items, None));
+        self.table.confidences = Confidences::new(self.right);
+        self.table.answerable = Confidences::new(self.answerable);
+        self.table
+    }
+}
+
 /// `{name: value}` and `{name: [low, high]}` of figures.
 pub fn figures_json(figures: &[Figure]) -> (Map<String, Value>, Map<String, Value>) {
     let values = figures.iter().map(|figure| (figure.name.clone(), rounded(figure.value)));
     let intervals = figures.iter().map(|figure| (figure.name.clone(), interval_json(figure.interval)));
     (values.collect(), intervals.collect())
+}
+
+/// Points of a risk–coverage curve in JSON at most; all are in the confidences of `results`.
+const POINTS: usize = 200;
+
+/// What the plots of confidence show: `reliability`, a bin each with its 95% interval (Wilson), and `risk_coverage` as
+/// [coverage, error rate], most confident first. Empty without confidences.
+pub fn curves_json(confidences: &Confidences) -> Map<String, Value> {
+    if confidences.is_empty() {
+        return Map::new();
+    }
+    let bins = confidences.bins(&ones(confidences.items().len()));
+    let bin = |(bin, from): (&Bin, u8)| {
+        json!({
+            "from": rounded(Some(f64::from(from) / 10.0)),
+            "to": rounded(Some(f64::from(from + 1) / 10.0)),
+            "count": bin.count,
+            "confidence": rounded(Some(bin.confidence)),
+            "accuracy": rounded(Some(bin.accuracy)),
+            "interval": interval_json(bin.interval()),
+        })
+    };
+    let bins = bins.iter().zip(0u8..).filter(|(bin, _)| bin.count > 0).map(bin).collect::<Vec<Value>>();
+    let curve = thinned(&confidences.risk_coverage(), POINTS);
+    let curve = curve.into_iter().map(|(coverage, risk)| interval_json(Some([coverage, risk])));
+    Map::from_iter([
+        ("reliability".to_owned(), bins.into()),
+        ("risk_coverage".to_owned(), curve.collect::<Vec<Value>>().into()),
+    ])
+}
+
+/// At most about `limit` of the points of a curve, evenly, the last among them.
+pub fn thinned(curve: &[(f64, f64)], limit: usize) -> Vec<(f64, f64)> {
+    let (step, last) = (curve.len().div_ceil(limit).max(1), curve.len().saturating_sub(1));
+    let chosen = curve.iter().enumerate().filter(|(i, _)| i % step == 0 || *i == last);
+    chosen.map(|(_, point)| *point).collect()
 }
 
 /// A figure as JSON, to six decimals; undefined is null.
@@ -280,6 +348,9 @@ mod tests {
         assert_eq!(table.value("auroc", &ones(3)), Some(1.0));
         assert_eq!(table.value("auroc_answerable", &ones(3)), None);
         assert_eq!(table.value("no such", &ones(3)), None);
+        let over: Vec<usize> =
+            table.figures(&Bootstrap::default()).iter().map(|figure| figure.items).collect();
+        assert_eq!((over.len(), over[0], over[1], over[2]), (11, 2, 1, 2));
         let parts = table.by_category();
         assert_eq!(parts[0], ("税務".to_owned(), vec![1, 0, 1], 2));
         assert_eq!(table.select(&[2, 0]).value("top1", &ones(2)), Some(1.0));
@@ -289,18 +360,38 @@ mod tests {
     fn a_table_survives_its_json() {
         let table = table();
         let items: Vec<Value> = (0..3).map(|item| Value::Object(table.item_json(item))).collect();
-        let again = Table::from_items(&items).expect("as written");
+        let mut reader = TableReader::default();
+        items.iter().for_each(|item| reader.add(item).expect("as written"));
+        let error = reader.add(&items[0]).expect_err("twice");
+        assert!(error.contains("result 4: the id \"a\" is there twice"), "{error}");
+        let again = reader.finish();
         assert_eq!(again.ids, table.ids);
         for name in table.names() {
             assert_eq!(again.value(&name, &ones(3)), table.value(&name, &ones(3)), "{name}");
         }
-        let error = Table::from_items(&[json!({"id": "a", "scores": {"x": "y"}})]).expect_err("not a number");
+        let item = json!({"id": "a", "scores": {"x": "y"}});
+        let error = TableReader::default().add(&item).expect_err("not a number");
         assert!(error.contains("result 1: score x"), "{error}");
+    }
+
+    #[test]
+    fn the_curves_of_confidence_are_those_that_are_plotted() {
+        let curves = Value::Object(curves_json(&table().confidences));
+        assert_eq!(
+            curves["reliability"][0],
+            json!({"from": 0.2, "to": 0.3, "count": 1, "confidence": 0.25, "accuracy": 0.0, "interval": [0.0, 0.793451]})
+        );
+        assert_eq!(curves["risk_coverage"], json!([[0.5, 0.0], [1.0, 0.5]]));
+        assert_eq!(curves_json(&Confidences::default()), Map::new());
+        let curve: Vec<(f64, f64)> = (0..1001).map(|i| (f64::from(i), 0.0)).collect();
+        let thin = thinned(&curve, 100);
+        assert!(thin.len() <= 101 && thin.last() == curve.last(), "{}", thin.len());
     }
 
     #[test]
     fn worse_is_lower_for_most_and_higher_for_errors() {
         assert!(worsening("top1", 0.5, 0.4) > 0.0);
         assert!(worsening("ece", 0.1, 0.05) < 0.0);
+        assert!(worsening("false_handoff:complaint", 0.1, 0.2) > 0.0);
     }
 }

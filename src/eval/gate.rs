@@ -66,14 +66,18 @@ impl Baseline {
     pub fn read(path: &Path) -> anyhow::Result<Self> {
         let describe = || format!("cannot read {}", path.display());
         let file = File::open(path).with_context(describe)?;
-        let mut text = String::new();
-        file.take(MAX_BASELINE).read_to_string(&mut text).with_context(describe)?;
-        let baseline: Self =
-            serde_json::from_str(&text).with_context(|| format!("{} is not a baseline", path.display()))?;
+        let mut bytes = Vec::new();
+        file.take(MAX_BASELINE).read_to_end(&mut bytes).with_context(describe)?;
+        let baseline: Self = serde_json::from_slice(&bytes).with_context(|| {
+            format!("{} is not a baseline (docs/evaluation.md shows one)", path.display())
+        })?;
         if baseline.figures.is_empty() {
             bail!("{} bounds no figure", path.display());
         }
-        Ok(baseline)
+        match baseline.figures.iter().find(|(_, bound)| bound.allowed_drop < 0.0) {
+            Some((name, _)) => bail!("{}: the allowed_drop of {name} is below 0", path.display()),
+            None => Ok(baseline),
+        }
     }
 
     /// Writes it.
@@ -83,6 +87,20 @@ impl Baseline {
     pub fn write(&self, path: &Path) -> anyhow::Result<()> {
         let text = serde_json::to_string_pretty(self)? + "\n";
         std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+    }
+
+    /// Refuses a baseline that bounds what is no figure of `table`.
+    ///
+    /// # Errors
+    /// Names it and the figures that there are.
+    pub fn check_names(&self, table: &Table) -> anyhow::Result<()> {
+        let known = table.names();
+        match self.figures.keys().find(|name| !known.contains(name)) {
+            Some(name) => {
+                bail!("the baseline bounds {name:?}, which is no figure here: {}", known.join(", "))
+            }
+            None => Ok(()),
+        }
     }
 
     /// Checks every bounded figure.
@@ -197,6 +215,15 @@ mod tests {
         let file = tempfile::NamedTempFile::new().expect("temporary file");
         baseline().write(file.path()).expect("written");
         assert_eq!(Baseline::read(file.path()).expect("readable"), baseline());
+        let mut wrong = baseline();
+        wrong.figures.insert("top-1".into(), Bound { value: 0.0, floor: 0.0, allowed_drop: 0.0 });
+        let error = wrong.check_names(&table(&FakeDesk::default())).expect_err("unknown").to_string();
+        assert!(error.contains("\"top-1\"") && error.contains("top1, "), "{error}");
+        baseline().check_names(&table(&FakeDesk::default())).expect("known");
+        wrong.figures.insert("top1".into(), Bound { value: 0.0, floor: 0.0, allowed_drop: -0.1 });
+        wrong.write(file.path()).expect("written");
+        let error = Baseline::read(file.path()).expect_err("no drop").to_string();
+        assert!(error.contains("allowed_drop of top1"), "{error}");
         std::fs::write(file.path(), "{\"figures\":{}}").expect("written");
         let error = format!("{:#}", Baseline::read(file.path()).expect_err("incomplete"));
         assert!(error.contains("is not a baseline") && error.contains("missing field"), "{error}");

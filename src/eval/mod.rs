@@ -2,7 +2,7 @@
 //! reproduced by others (TREC files in and out), every Decision explained (Traces), every change compared.
 //!
 //! Reading order: [`rows`] and [`crate::sheet`] (bounded, reported reading of files) → [`dataset`] and [`cases`] → [`metrics`],
-//! [`verdict`] and [`statistics`] → [`figures`] (items × metrics) → [`retrieval`] and [`answers`] (a pass) → [`compare`],
+//! [`verdict`] and [`statistics`] → [`figures`] (items × metrics) → [`retrieval`] and [`answers`] (a pass) → [`scored`], [`compare`],
 //! [`gate`], [`stress`], [`replay`] (what is done with passes) → [`terminal`], [`export`], [`report`] → [`cli`].
 //! Nothing in the run-time path depends on this module.
 
@@ -17,6 +17,7 @@ pub mod export;
 #[cfg(test)]
 mod fake;
 pub mod figures;
+pub mod foreign;
 pub mod gate;
 pub mod metrics;
 pub mod perturb;
@@ -25,6 +26,7 @@ pub mod replay;
 pub mod report;
 pub mod retrieval;
 pub mod rows;
+pub mod scored;
 pub mod statistics;
 pub mod stress;
 pub mod terminal;

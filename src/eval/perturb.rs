@@ -114,6 +114,7 @@ fn to_hiragana(text: &str) -> String {
 
 /// A way to ask the same differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, clap::ValueEnum)]
+#[value(rename_all = "snake_case")]
 pub enum Perturbation {
     /// Kana for kanji: 手数料 → てすうりょう.
     Kana,
@@ -127,11 +128,11 @@ pub enum Perturbation {
     TransposedKana,
     /// A word of the same reading picked by mistake: 口座 → 講座.
     WrongConversion,
-    /// Casual endings: できますか → できる？
+    /// Casual endings: できますか → できる？; not where the text is casual already, or not Japanese.
     Casual,
     /// Honorific endings: できますか → できますでしょうか.
     Honorific,
-    /// Speech fillers: えーと、…
+    /// Speech fillers in Japanese texts: えーと、…
     Fillers,
     /// Other okurigana: 申し込み → 申込.
     Okurigana,
@@ -207,11 +208,11 @@ impl<'a> Perturber<'a> {
             Perturbation::DroppedParticles => self.without_particles(text),
             Perturbation::TransposedKana => transposed(text, &mut random)?,
             Perturbation::WrongConversion => self.wrong_conversion(text, &mut random)?,
-            Perturbation::Casual => with_ending(text, &CASUAL, "", "んだけど"),
+            Perturbation::Casual => with_ending(text, CASUAL, "", "のことなんだけど")?,
             Perturbation::Honorific => {
-                with_ending(text, &HONORIFIC, "恐れ入りますが、", "の件でお伺いしたく存じます")
+                with_ending(text, HONORIFIC, "恐れ入りますが、", "の件でお伺いしたく存じます")?
             }
-            Perturbation::Fillers => with_fillers(text, &mut random),
+            Perturbation::Fillers => with_fillers(text, &mut random)?,
             Perturbation::Okurigana => okurigana(text, &mut random)?,
         };
         let is_new = changed != text && !changed.trim().is_empty();
@@ -311,28 +312,40 @@ fn transposed(text: &str, random: &mut ChaCha8Rng) -> Option<String> {
     Some(chars.into_iter().collect())
 }
 
-/// Replaces the last ending that a rule knows; without any, wraps the text in `before` and `after`.
-fn with_ending(text: &str, rules: &[(&str, &str)], before: &str, after: &str) -> String {
-    let body = text.trim_end_matches(['。', '？', '?', '！', '!', '．', ' ', '　']);
-    for (from, to) in rules {
-        if let Some(stem) = body.strip_suffix(from) {
-            return format!("{before}{stem}{to}");
-        }
-    }
-    format!("{before}{body}{after}")
+fn is_japanese(c: char) -> bool {
+    is_hiragana(c) || is_katakana(c) || is_kanji(c)
 }
 
-fn with_fillers(text: &str, random: &mut ChaCha8Rng) -> String {
+/// Replaces the ending that a rule knows, and puts `before` in front; a text that ends in a noun gets `after_noun`. `None`
+/// for other texts: what is already casual, and what is not Japanese.
+fn with_ending(text: &str, rules: &[(&str, &str)], before: &str, after_noun: &str) -> Option<String> {
+    let body = text.trim_end_matches(['。', '？', '?', '！', '!', '．', ' ', '　']);
+    if !body.contains(is_japanese) {
+        return None;
+    }
+    for (from, to) in rules {
+        if let Some(stem) = body.strip_suffix(from) {
+            return Some(format!("{before}{stem}{to}"));
+        }
+    }
+    let ends_in_noun = body.ends_with(|c: char| is_kanji(c) || is_katakana(c) || c.is_ascii_alphanumeric());
+    ends_in_noun.then(|| format!("{before}{body}{after_noun}"))
+}
+
+fn with_fillers(text: &str, random: &mut ChaCha8Rng) -> Option<String> {
+    if !text.contains(is_japanese) {
+        return None;
+    }
     let first = FILLERS[below(random, FILLERS.len())];
     // A second one after the first comma or topic particle, where speakers pause.
     let pause = text
         .char_indices()
         .find(|(at, c)| *at > 0 && matches!(c, '、' | 'は'))
         .map(|(at, c)| at + c.len_utf8());
-    match pause.filter(|at| *at < text.len()) {
+    Some(match pause.filter(|at| *at < text.len()) {
         Some(at) => format!("{first}{}えっと、{}", &text[..at], &text[at..]),
         None => format!("{first}{text}"),
-    }
+    })
 }
 
 fn okurigana(text: &str, random: &mut ChaCha8Rng) -> Option<String> {
@@ -405,6 +418,16 @@ mod tests {
             (Perturbation::TransposedKana, "ログン", Some("ロング")),
             (Perturbation::TransposedKana, "口座を", None),
             (Perturbation::Casual, "出金できますか？", Some("出金できる？")),
+            (Perturbation::Casual, "確定申告", Some("確定申告のことなんだけど")),
+            (Perturbation::Casual, "いつ反映されんの", None),
+            (Perturbation::Casual, "Can I withdraw?", None),
+            (
+                Perturbation::Honorific,
+                "届きません",
+                Some("恐れ入りますが、届きませんので、ご確認いただけますでしょうか"),
+            ),
+            (Perturbation::Honorific, "BTC", None),
+            (Perturbation::Fillers, "Can I withdraw?", None),
             (Perturbation::Honorific, "出金できますか", Some("恐れ入りますが、出金できますでしょうか")),
             (Perturbation::Okurigana, "行なう", Some("行う")),
             (Perturbation::Okurigana, "行なって", None),

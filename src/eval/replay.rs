@@ -1,7 +1,7 @@
 //! Replays stored questions against a candidate desk and shows which Decisions would change. Questions come masked, as
-//! they were stored; nothing here reads or reveals more.
+//! the desk's store or an export of it holds them; nothing here reads or reveals more.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
 use anyhow::bail;
@@ -12,8 +12,59 @@ use sha2::Sha256;
 
 use super::answers::Answerer;
 use super::progress::Progress;
-use super::rows::{Skipped, read_lines};
+use super::rows::{Skipped, parse_json, read_lines};
 use crate::answer::{Ask, Context, Decision, Outcome, Trace};
+use crate::kb::HandOffReason;
+use crate::store::QuestionRecord;
+
+/// Questions to replay.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Stored {
+    /// The questions, oldest first.
+    pub questions: Vec<StoredQuestion>,
+    /// Questions that were handed off because they held a secret: it was not stored, so they cannot be asked again.
+    pub withheld: usize,
+}
+
+impl Stored {
+    fn of(questions: Vec<StoredQuestion>) -> Self {
+        let all = questions.len();
+        let questions: Vec<StoredQuestion> =
+            questions.into_iter().filter(|question| !question.is_withheld()).collect();
+        Self { withheld: all - questions.len(), questions }
+    }
+
+    /// The questions of a desk's store. A question's earlier turns are the earlier questions of its conversation; of one
+    /// that began before the records do, the turn that completed the question then.
+    pub fn of_records(mut records: Vec<QuestionRecord>) -> Self {
+        records.sort_by(|a, b| (a.at, a.turn, a.trace.as_str()).cmp(&(b.at, b.turn, b.trace.as_str())));
+        let mut said: HashMap<String, Vec<String>> = HashMap::new();
+        let question = |record: QuestionRecord| {
+            let earlier = said.entry(record.conversation.as_str().to_owned()).or_default();
+            let turns = if earlier.is_empty() {
+                record.completed_with.into_iter().collect()
+            } else {
+                earlier.clone()
+            };
+            let (entry, reason) = match record.decision.as_str() {
+                "answer" => (record.entry_id, None),
+                "handoff" => (None, record.reason),
+                _ => (None, None),
+            };
+            let question = StoredQuestion {
+                id: record.trace.as_str().to_owned(),
+                turns,
+                question: record.text,
+                made: Some(Made { decision: record.decision, entry, reason }),
+            };
+            if !question.is_withheld() {
+                earlier.push(question.question.clone());
+            }
+            question
+        };
+        Self::of(records.into_iter().map(question).collect())
+    }
+}
 
 /// A question as the desk stored it, personal data masked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,6 +79,14 @@ pub struct StoredQuestion {
     /// What was decided then.
     #[serde(flatten)]
     pub made: Option<Made>,
+}
+
+impl StoredQuestion {
+    /// Whether what made the Decision was not stored.
+    fn is_withheld(&self) -> bool {
+        let secret = HandOffReason::Secret.name();
+        self.made.as_ref().is_some_and(|made| made.reason.as_deref() == Some(secret))
+    }
 }
 
 /// A Decision in short: what a change is told by.
@@ -85,6 +144,8 @@ pub struct Replay {
     pub questions: usize,
     /// Questions without an earlier Decision to compare with.
     pub unknown: usize,
+    /// Questions left out before, because the secret in them was not stored.
+    pub withheld: usize,
     /// Changes in the order of the questions.
     pub changes: Vec<Change>,
 }
@@ -93,14 +154,10 @@ pub struct Replay {
 ///
 /// # Errors
 /// The file cannot be read, has no usable question, or (strict) has a wrong row.
-pub fn read_stored(
-    path: &Path,
-    skipped: &mut Skipped,
-    hash: &mut Sha256,
-) -> anyhow::Result<Vec<StoredQuestion>> {
+pub fn read_stored(path: &Path, skipped: &mut Skipped, hash: &mut Sha256) -> anyhow::Result<Stored> {
     let (mut stored, mut seen) = (Vec::new(), HashSet::new());
     read_lines(path, skipped, hash, |_, line| {
-        let question: StoredQuestion = serde_json::from_str(line).map_err(|error| error.to_string())?;
+        let question: StoredQuestion = parse_json(line)?;
         if question.question.trim().is_empty() {
             return Err("question is empty".into());
         }
@@ -113,7 +170,7 @@ pub fn read_stored(
     if stored.is_empty() {
         bail!("{} has no usable question{}", path.display(), skipped.hint(path));
     }
-    Ok(stored)
+    Ok(Stored::of(stored))
 }
 
 /// Asks `candidate` every stored question. The Decision before is `before`'s where given, else the stored one.
@@ -143,6 +200,7 @@ pub fn replay(
     let compared: Vec<Option<Option<Change>>> = stored.par_iter().map(compared).collect();
     Replay {
         questions: stored.len(),
+        withheld: 0,
         unknown: compared.iter().filter(|change| change.is_none()).count(),
         changes: compared.into_iter().flatten().flatten().collect(),
     }
@@ -183,6 +241,7 @@ impl Replay {
         json!({
             "questions": self.questions,
             "unknown": self.unknown,
+            "withheld": self.withheld,
             "changed": self.changes.len(),
             "transitions": self.transitions(),
             "changes": self.changes.iter().map(change).collect::<Vec<Value>>(),
@@ -194,6 +253,8 @@ impl Replay {
 mod tests {
     use super::super::fake::FakeDesk;
     use super::*;
+    use crate::handoff::{ConversationId, TraceId};
+    use crate::kb::Language;
     use sha2::Digest;
 
     #[test]
@@ -204,22 +265,70 @@ mod tests {
 {"id":"3","question":"損失の控除"}
 {"id":"3","question":"again"}
 {"question":"no id"}
+{"id":"4","question":"[秘密]","decision":"handoff","reason":"secret"}
 "#;
         std::fs::write(file.path(), text).expect("written");
         let mut skipped = Skipped::new(false);
         let stored = read_stored(file.path(), &mut skipped, &mut Sha256::new()).expect("readable");
-        assert_eq!((stored.len(), skipped.count()), (3, 2));
+        assert_eq!((stored.questions.len(), stored.withheld, skipped.count()), (3, 1, 2));
         let desk = FakeDesk::default();
-        let against_stored = replay(&stored, &desk, None, false);
+        let against_stored = replay(&stored.questions, &desk, None, false);
         assert_eq!((against_stored.questions, against_stored.unknown), (3, 1));
         assert_eq!(against_stored.changes.len(), 1);
         assert_eq!(against_stored.changes[0].before.describe(), "handoff low_confidence");
         assert_eq!(against_stored.changes[0].after.describe(), "answer tax");
         assert_eq!(against_stored.transitions()["handoff → answer"], 1);
         let smaller = FakeDesk::of(&[("fee", "出金手数料はいくらですか")]);
-        let against_desk = replay(&stored, &smaller, Some(&desk), false);
+        let against_desk = replay(&stored.questions, &smaller, Some(&desk), false);
         assert_eq!((against_desk.unknown, against_desk.changes.len()), (0, 2));
         assert!(against_desk.to_json()["changes"][0]["trace_before"]["candidates"].is_array());
-        assert!(replay(&stored, &desk, Some(&desk), false).changes.is_empty());
+        assert!(replay(&stored.questions, &desk, Some(&desk), false).changes.is_empty());
+    }
+
+    #[test]
+    fn records_of_a_store_become_questions_with_their_earlier_turns() {
+        let record = |number: u8, conversation: u8, turn: u64, text: &str, decision: &str| QuestionRecord {
+            trace: TraceId::from_bits(number.into()),
+            conversation: ConversationId::from_bits(conversation.into()),
+            turn,
+            text: text.to_owned(),
+            completed_with: (number == 5).then(|| "出金".to_owned()),
+            decision: decision.to_owned(),
+            reason: (decision == "handoff").then(|| if number == 3 { "secret" } else { "advice" }.to_owned()),
+            entry_id: Some("fee".to_owned()),
+            confidence: 0.5,
+            language: Language::Ja,
+            at: i64::from(number),
+        };
+        let records = vec![
+            record(5, 2, 7, "手数料は？", "clarify"),
+            record(4, 1, 7, "損失は？", "handoff"),
+            record(3, 1, 5, "(秘密)", "handoff"),
+            record(2, 1, 3, "確定申告", "answer"),
+            record(1, 1, 1, "こんにちは", "smalltalk"),
+        ];
+        let stored = Stored::of_records(records);
+        assert_eq!(stored.withheld, 1);
+        let told: Vec<String> = stored
+            .questions
+            .iter()
+            .map(|q| {
+                format!(
+                    "{} | {} | {}",
+                    q.turns.join("/"),
+                    q.question,
+                    q.made.as_ref().map_or(String::new(), Made::describe)
+                )
+            })
+            .collect();
+        assert_eq!(
+            told,
+            [
+                " | こんにちは | smalltalk",
+                "こんにちは | 確定申告 | answer fee",
+                "こんにちは/確定申告 | 損失は？ | handoff advice",
+                "出金 | 手数料は？ | clarify",
+            ]
+        );
     }
 }

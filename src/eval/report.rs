@@ -148,9 +148,10 @@ fn range(interval: Option<super::statistics::Interval>) -> String {
 mod tests {
     use super::super::answers::{AnswerOptions, run_answers};
     use super::super::broken::ShuffledAnswerer;
-    use super::super::compare::{CompareOptions, ScoredRun, compare};
+    use super::super::compare::{CompareOptions, compare};
     use super::super::fake::{self, FakeDesk};
     use super::super::rows::Skipped;
+    use super::super::scored::ScoredRun;
     use super::*;
 
     fn answers() -> String {
@@ -217,12 +218,12 @@ mod tests {
             let run = run_answers(&fake::cases(), answerer, &AnswerOptions::default());
             let mut value = run.summary();
             value["results"] = run.results_json().into();
-            ScoredRun::of(name.into(), value).expect("as written")
+            ScoredRun::parse(name, value.to_string().as_bytes()).expect("as written")
         };
         let (a, b) = (scored("a", &desk), scored("b", &ShuffledAnswerer { inner: &desk, seed: 1 }));
         let options = CompareOptions { permutations: 100, ..CompareOptions::default() };
         let html = comparison_page(&compare(&a, &b, &options).expect("shared items"), &a, &b);
         assert_well_formed(&html);
-        assert!(html.contains("<th scope=\"row\">candidates</th>"));
+        assert!(html.contains("<th scope=\"row\">候補</th>"));
     }
 }

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use serde_json::{Map, Value};
 
 use super::dataset::{Dataset, Qrels, Query};
-use super::figures::{Column, Table, figures_json, milliseconds, rounded};
+use super::figures::{Column, Table, curves_json, figures_json, milliseconds, rounded};
 use super::metrics::{Gain, Judged};
 use super::progress::Progress;
 use super::statistics::{Bootstrap, Confidences};
@@ -94,8 +94,8 @@ pub struct QueryResult {
     pub confidence: Option<f32>,
     /// Whether the first is right.
     pub is_correct: bool,
-    /// Time the retriever took.
-    pub micros: u64,
+    /// Time the retriever took; `None` for a ranking that was read from a file.
+    pub micros: Option<u64>,
     scores: Vec<f64>,
 }
 
@@ -113,6 +113,8 @@ pub struct RetrievalRun {
     pub queries: Vec<QueryResult>,
     /// Rows of the dataset that could not be used.
     pub skipped: usize,
+    /// Queries without a judgement, left out.
+    pub unjudged: usize,
     /// SHA-256 of the dataset.
     pub data_hash: String,
     /// What the retriever says its results depend on.
@@ -136,11 +138,12 @@ pub fn run_retrieval(
         let mut ranked = trec::separate_ties(ranked);
         ranked.truncate(options.depth);
         progress.step();
-        score(&query.id, ranked, &dataset.qrels, options, confidence, micros)
+        score(&query.id, ranked, &dataset.qrels, options, confidence, Some(micros))
     };
     RetrievalRun {
         queries: dataset.queries.par_iter().map(ask).collect(),
         skipped: dataset.skipped.count(),
+        unjudged: dataset.unjudged_queries,
         data_hash: dataset.hash.clone(),
         fingerprint: retriever.fingerprint(),
         options: options.clone(),
@@ -152,8 +155,12 @@ pub fn score_run(mut run: trec::Run, qrels: &Qrels, options: &RetrievalOptions) 
     let ranked = |id: &String| (id.clone(), run.remove(id).unwrap_or_default());
     let ranked: Vec<_> = qrels.0.keys().map(ranked).collect();
     RetrievalRun {
-        queries: ranked.into_iter().map(|(id, ranked)| score(&id, ranked, qrels, options, None, 0)).collect(),
+        queries: ranked
+            .into_iter()
+            .map(|(id, ranked)| score(&id, ranked, qrels, options, None, None))
+            .collect(),
         skipped: 0,
+        unjudged: run.len(),
         data_hash: String::new(),
         fingerprint: BTreeMap::new(),
         options: options.clone(),
@@ -166,7 +173,7 @@ fn score(
     qrels: &Qrels,
     options: &RetrievalOptions,
     confidence: Option<f32>,
-    micros: u64,
+    micros: Option<u64>,
 ) -> QueryResult {
     let judged = Judged::new(ranked.iter().map(|(id, _)| id.as_str()), qrels.of(id));
     QueryResult {
@@ -183,21 +190,24 @@ impl RetrievalRun {
     /// The figures as one JSON object: first `queries`, `recall@10`, `ndcg@10`, `mrr@10`, `success@1`, `map`, `p50_ms`,
     /// `p99_ms`; then further cut-offs; `auroc`, `coverage@90`, `coverage@95`, `ece`, `brier`, `aurc` when the retriever
     /// reports a confidence for every query; `intervals` holds the 95% bootstrap interval of each. Undefined figures are
-    /// null. Only the two timings differ between two runs of the same retriever.
+    /// null. `reliability` and `risk_coverage` hold what the two plots of confidence show. Only the two timings differ between two runs of the same retriever.
     pub fn summary(&self) -> Value {
-        let (values, intervals) = figures_json(&self.table().figures(&self.options.bootstrap));
+        let table = self.table();
+        let (values, intervals) = figures_json(&table.figures(&self.options.bootstrap));
         let mut summary = Map::new();
         summary.insert("queries".into(), self.queries.len().into());
         for (position, (name, value)) in values.into_iter().enumerate() {
             if position == HEADLINE {
-                let time = |q| rounded(milliseconds(self.queries.iter().map(|query| query.micros), q));
+                let time = |q| rounded(milliseconds(self.queries.iter().filter_map(|query| query.micros), q));
                 summary.insert("p50_ms".into(), time(0.50));
                 summary.insert("p99_ms".into(), time(0.99));
             }
             summary.insert(name, value);
         }
         summary.insert("intervals".into(), intervals.into());
+        summary.extend(curves_json(&table.confidences));
         summary.insert("skipped".into(), self.skipped.into());
+        summary.insert("unjudged".into(), self.unjudged.into());
         summary.insert("system".into(), self.options.tag.clone().into());
         summary.insert("depth".into(), self.options.depth.into());
         summary.insert("seed".into(), self.options.bootstrap.seed.into());

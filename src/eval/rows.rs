@@ -7,6 +7,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
 /// Longest line read, in bytes. A longer one is a wrong row; its rest is skipped without being stored.
@@ -124,16 +125,29 @@ pub fn read_lines(
     Ok(())
 }
 
+/// The JSON value in one line.
+///
+/// # Errors
+/// In words, what is wrong with it. (The row is known: of serde_json's place only the column is of use.)
+pub fn parse_json<T: DeserializeOwned>(line: &str) -> Result<T, String> {
+    serde_json::from_str(line).map_err(|error| {
+        let text = error.to_string();
+        let reason = text.split(" at line ").next().unwrap_or_default();
+        let kind = if error.is_data() { "" } else { "not JSON: " };
+        format!("{kind}{reason} (column {})", error.column())
+    })
+}
+
 /// Refuses an empty file and one whose beginning cannot be text.
 pub(super) fn check_is_text(path: &Path, head: &[u8]) -> anyhow::Result<()> {
     if head.is_empty() {
-        bail!("{} is empty", path.display());
+        bail!("{} is empty; a row on each line is expected", path.display());
     }
     if head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") {
         bail!("{} is UTF-16; save it as UTF-8", path.display());
     }
     if head.contains(&0) {
-        bail!("{} is binary, not text", path.display());
+        bail!("{} is binary, not text; save it as UTF-8 text", path.display());
     }
     Ok(())
 }

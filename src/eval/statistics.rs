@@ -111,6 +111,17 @@ pub fn below(random: &mut impl Rng, n: usize) -> usize {
     ((u128::from(random.next_u64()) * n as u128) >> 64) as usize
 }
 
+/// `ids` in an order drawn by seed, the same whatever order they come in (Fisher–Yates).
+pub fn shuffled(ids: impl IntoIterator<Item = String>, seed: u64) -> Vec<String> {
+    let mut ids: Vec<String> = ids.into_iter().collect();
+    ids.sort();
+    let mut random = stream(seed, 0);
+    for end in (1..ids.len()).rev() {
+        ids.swap(end, below(&mut random, end + 1));
+    }
+    ids
+}
+
 /// Confidences, each with whether the thing it is about was right.
 #[derive(Debug, Clone, Default)]
 pub struct Confidences {
@@ -136,6 +147,13 @@ pub struct Bin {
     pub confidence: f64,
     /// The fraction of them that is right.
     pub accuracy: f64,
+}
+
+impl Bin {
+    /// 95% interval of the fraction that is right.
+    pub fn interval(&self) -> Option<Interval> {
+        wilson((self.accuracy * self.count as f64).round() as u64, self.count)
+    }
 }
 
 impl Confidences {

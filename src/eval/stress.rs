@@ -2,11 +2,8 @@
 //! deterministic by seed and scored by the same code as the cases it was made from.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
-use anyhow::bail;
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
 
 use super::answers::{AnswerOptions, AnswerRun, Answerer, run_answers};
 use super::cases::{Case, Cases, Expected, topic};
@@ -15,8 +12,7 @@ use super::dataset::{Dataset, Query};
 use super::figures::{Table, figures_json};
 use super::perturb::{Perturbation, Perturber};
 use super::retrieval::{QueryResult, RetrievalOptions, RetrievalRun, Retriever, run_retrieval};
-use super::rows::{Skipped, read_lines};
-use super::statistics::{Confidences, below, stream};
+use super::statistics::{Confidences, shuffled};
 use crate::kb::HandOffReason;
 
 /// What is made and how.
@@ -58,17 +54,6 @@ const ANSWER_FIGURES: [&str; 8] = [
     "false_handoff_must",
     "wrong_answer_rate",
 ];
-
-/// `ids` in an order drawn by seed, the same whatever order they come in (Fisher–Yates).
-fn shuffled(ids: impl IntoIterator<Item = String>, seed: u64) -> Vec<String> {
-    let mut ids: Vec<String> = ids.into_iter().collect();
-    ids.sort();
-    let mut random = stream(seed, 0);
-    for end in (1..ids.len()).rev() {
-        ids.swap(end, below(&mut random, end + 1));
-    }
-    ids
-}
 
 /// Deletes what items need, one item after another in an order drawn by seed, until a fraction of the items has nothing
 /// left. An item's needs are met by any of its `needs`; items share needs, so more may be lost than are drawn.
@@ -145,41 +130,6 @@ pub fn delete_from_cases(cases: &Cases, fraction: f64, seed: u64) -> (Cases, BTr
     (rest, removed)
 }
 
-/// Reads questions from elsewhere: one per line, or JSON lines with `questions`, `question` or `text`.
-///
-/// # Errors
-/// The file cannot be read or has no question.
-pub fn read_questions(path: &Path, skipped: &mut Skipped) -> anyhow::Result<Vec<String>> {
-    let mut questions = Vec::new();
-    read_lines(path, skipped, &mut Sha256::new(), |_, line| {
-        if !line.trim_start().starts_with('{') {
-            questions.push(line.trim().to_owned());
-            return Ok(());
-        }
-        let value: Value = serde_json::from_str(line).map_err(|error| error.to_string())?;
-        let many = value["questions"].as_array().into_iter().flatten();
-        let found: Vec<&str> =
-            many.chain([&value["question"], &value["text"]]).filter_map(Value::as_str).collect();
-        if found.is_empty() {
-            return Err("no questions, question or text".into());
-        }
-        questions.extend(found.into_iter().map(str::to_owned));
-        Ok(())
-    })?;
-    if questions.is_empty() {
-        bail!("{} has no question{}", path.display(), skipped.hint(path));
-    }
-    Ok(questions)
-}
-
-/// At most `limit` of `questions`, chosen by seed, in their order.
-pub fn sample(questions: &[String], limit: usize, seed: u64) -> Vec<String> {
-    let positions = shuffled((0..questions.len()).map(|position| format!("{position:09}")), seed);
-    let chosen: BTreeSet<&String> = positions.iter().take(limit).collect();
-    let is_chosen = |(position, _): &(usize, &String)| chosen.contains(&format!("{position:09}"));
-    questions.iter().enumerate().filter(is_chosen).map(|(_, question)| question.clone()).collect()
-}
-
 /// Makes a retriever over a dataset.
 pub type BuildRetriever<'a> = dyn Fn(&Dataset) -> anyhow::Result<Box<dyn Retriever>> + 'a;
 
@@ -213,6 +163,7 @@ pub fn stress_dataset(
         figures.insert("unanswerable".into(), unanswerable.len().into());
         figures.insert("documents_removed".into(), (dataset.documents.len() - rest.documents.len()).into());
         report.insert("deletion".into(), figures.into());
+        sets.push(("deletion.jsonl".to_owned(), deletion_lines(dataset, &rest, &unanswerable)));
     }
     if !options.far.is_empty() {
         let far = Dataset {
@@ -380,6 +331,17 @@ fn without_times(mut summary: Value) -> Value {
     summary
 }
 
+/// What a deletion took: `{"removed": document}` lines, then `{"unanswerable": query}` lines.
+fn deletion_lines(all: &Dataset, rest: &Dataset, unanswerable: &BTreeSet<String>) -> String {
+    let left: BTreeSet<&String> = rest.documents.iter().map(|document| &document.id).collect();
+    let removed = all.documents.iter().map(|document| &document.id).filter(|id| !left.contains(id));
+    let lines = removed.map(|id| json!({"removed": id}));
+    lines
+        .chain(unanswerable.iter().map(|id| json!({"unanswerable": id})))
+        .map(|line| format!("{line}\n"))
+        .collect()
+}
+
 fn query_lines(queries: &[Query]) -> String {
     queries.iter().map(|query| json!({"_id": query.id, "text": query.text}).to_string() + "\n").collect()
 }
@@ -455,12 +417,14 @@ mod tests {
         assert_eq!(report["deletion"]["auroc_answerable"], 1.0, "nothing left that shares characters");
         assert_eq!(report["far_scope"]["auroc_answerable"], 1.0);
         assert_eq!(report["perturbations"]["casual"]["changed"], 4);
-        assert_eq!(report["perturbations"]["casual"]["example"]["to"], "出金手数料はんだけど");
+        assert_eq!(report["perturbations"]["casual"]["example"]["to"], "出金手数料ってどうなの");
         assert_eq!(report["perturbations"]["kana"]["changed"], 0);
         assert_eq!(report, stress().report);
-        assert!(
-            stress().sets.iter().any(|(name, lines)| name == "fillers.jsonl" && lines.lines().count() == 4)
-        );
+        for (set, lines) in [("fillers.jsonl", 4), ("deletion.jsonl", 4), ("far_scope.jsonl", 2)] {
+            let made = stress().sets;
+            let (_, text) = made.iter().find(|(name, _)| name == set).expect(set);
+            assert_eq!(text.lines().count(), lines, "{set}: {text}");
+        }
     }
 
     #[test]
@@ -481,20 +445,5 @@ mod tests {
         assert_eq!(report["far_scope"]["queries"], 13);
         assert!(report["deletion"]["unanswerable"].as_u64() > report["base"]["unanswerable"].as_u64());
         assert!(report["perturbations"]["fillers"]["figures"]["top1"]["difference"].is_number());
-    }
-
-    #[test]
-    fn questions_are_read_from_text_and_json_lines() {
-        let file = tempfile::NamedTempFile::new().expect("temporary file");
-        std::fs::write(
-            file.path(),
-            "最高峰は？\n{\"questions\":[\"君は誰\",\"元気？\"]}\n{\"text\":\"雨\"}\n{}\n",
-        )
-        .expect("written");
-        let mut skipped = Skipped::new(false);
-        let questions = read_questions(file.path(), &mut skipped).expect("readable");
-        assert_eq!((questions.len(), skipped.count()), (4, 1));
-        assert_eq!(sample(&questions, 2, 1).len(), 2);
-        assert_eq!(sample(&questions, 2, 1), sample(&questions, 2, 1));
     }
 }

@@ -2,14 +2,35 @@
 //! write to standard output.
 
 use std::fmt::Write as _;
+use std::io::{ErrorKind, Write as _};
 
 use serde_json::{Map, Value};
 
-use super::compare::{Comparison, ScoredRun};
+use super::compare::{Comparison, Difference};
 use super::gate::Check;
 use super::replay::Replay;
 use super::rows::Skipped;
+use super::scored::ScoredRun;
 use super::statistics::Interval;
+
+/// Writes `text` to standard output. Whoever reads it may have seen enough (`| head`): that is no error.
+///
+/// # Errors
+/// It cannot be written, for instance because the disk is full.
+pub fn print_out(text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(anyhow::Error::new(error).context("cannot write to standard output"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Writes `text` to standard error, if anybody is listening there.
+pub fn print_error(text: &str) {
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}
 
 /// Wrong rows named one by one.
 const NAMED: usize = 10;
@@ -48,7 +69,7 @@ pub fn json_text(value: &Value) -> String {
 
 fn number(value: &Value) -> String {
     match value.as_f64() {
-        Some(value) if value.fract() == 0.0 && value.abs() >= 2.0 => format!("{value:.0}"),
+        Some(count) if value.is_u64() || count.fract() == 0.0 && count.abs() >= 2.0 => format!("{count:.0}"),
         Some(value) => format!("{value:.4}"),
         None => "–".to_owned(),
     }
@@ -107,7 +128,9 @@ pub fn comparison_text(comparison: &Comparison, a: &ScoredRun, b: &ScoredRun, sh
     }
     let _ =
         writeln!(text, "\n{:<28} {:>9} {:>9} {:>9}  {:<20} {:>7}", "", "A", "B", "B−A", "95% interval", "p");
-    for difference in &comparison.differences {
+    let (same, different): (Vec<&Difference>, Vec<&Difference>) =
+        comparison.differences.iter().partition(|difference| difference.a == difference.b);
+    for difference in different {
         let (a, b) = (difference.a, difference.b);
         let mark = if difference.p < 0.05 && a != b {
             if difference.worsening() > 0.0 { " worse" } else { " better" }
@@ -123,9 +146,13 @@ pub fn comparison_text(comparison: &Comparison, a: &ScoredRun, b: &ScoredRun, sh
             difference.p
         );
     }
+    if !same.is_empty() {
+        let same = same.iter().map(|difference| format!("{} {:.4}", difference.name, difference.a));
+        let _ = writeln!(text, "the same in both: {}", same.collect::<Vec<String>>().join(", "));
+    }
     let _ = writeln!(text, "\n{} item(s) changed", comparison.changed.len());
     for &(i, j) in comparison.changed.iter().take(show) {
-        text.push_str(&changed_text(&a.results[i], &b.results[j]));
+        text.push_str(&changed_text(&a.item(i), &b.item(j)));
     }
     if comparison.changed.len() > show {
         let _ = writeln!(text, "… and {} more (--show, --json or --report)", comparison.changed.len() - show);
@@ -284,6 +311,9 @@ pub fn replay_text(replay: &Replay, show: usize) -> String {
     if replay.unknown > 0 {
         let _ = write!(text, ", {} without an earlier Decision", replay.unknown);
     }
+    if replay.withheld > 0 {
+        let _ = write!(text, ", {} left out (the secret in them was not stored)", replay.withheld);
+    }
     text.push('\n');
     for (transition, count) in replay.transitions() {
         let _ = writeln!(text, "  {transition:<28} {count:>6}");
@@ -334,10 +364,11 @@ mod tests {
     #[test]
     fn a_summary_shows_figures_with_intervals_and_the_confusion() {
         let summary = json!({
-            "queries": 4, "top1": 0.5, "auroc": null, "intervals": {"top1": [0.25, 0.75]},
+            "queries": 4, "skipped": 0, "top1": 0.5, "auroc": null, "intervals": {"top1": [0.25, 0.75]},
             "confusion": {"answer": {"answer": 3, "handoff": 1}}
         });
         let text = summary_text(&summary);
+        assert!(text.contains("skipped                               0  \n"), "{text}");
         assert!(text.contains("0.5000  [0.2500, 0.7500]") && !text.contains("auroc"), "{text}");
         assert!(text.ends_with("answer                       3         1\n"), "{text}");
     }

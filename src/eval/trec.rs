@@ -10,7 +10,7 @@ use sha2::Sha256;
 
 use super::dataset::{Judgements, Query};
 use super::metrics::trec_order;
-use super::rows::{Skipped, read_lines};
+use super::rows::{MAX_LINE, RowError, Skipped, read_lines};
 
 /// A run by query id: documents with scores, best first.
 pub type Run = BTreeMap<String, Vec<(String, f32)>>;
@@ -112,17 +112,25 @@ pub fn read_topics(path: &Path, skipped: &mut Skipped, hash: &mut Sha256) -> any
     let mut topics: Vec<Query> = Vec::new();
     let mut seen = HashSet::new();
     let mut block: Option<Block> = None;
-    read_lines(path, skipped, hash, |_, line| {
+    let mut opened = 0;
+    read_lines(path, skipped, hash, |row, line| {
         let lower = line.trim_start().to_lowercase();
         let mut finished = None;
         if let Some(open) = &mut block {
             open.add(line);
+            if open.0.len() > MAX_LINE {
+                block = None;
+                return Err(format!(
+                    "the block that begins in line {opened} is larger than {MAX_LINE} bytes"
+                ));
+            }
             finished = (lower.starts_with("</top")).then(|| block.take()).flatten().map(Block::topic);
         } else if lower.starts_with("<top") && !lower.starts_with("<topics") {
             let mut open = Block::default();
             open.add(line);
             finished = lower.contains("</top").then(|| open.clone().topic());
             block = finished.is_none().then_some(open);
+            opened = row;
         } else if !lower.starts_with('<') {
             let (id, text) = line.split_once('\t').ok_or("neither id<TAB>question nor a <top> block")?;
             finished = Some((id.trim().to_owned(), text.trim().to_owned()));
@@ -137,6 +145,10 @@ pub fn read_topics(path: &Path, skipped: &mut Skipped, hash: &mut Sha256) -> any
         topics.push(Query { id, text });
         Ok(())
     })?;
+    if block.is_some() {
+        let reason = "the block that begins here has no end (</top> or </topic>)".to_owned();
+        skipped.record(RowError { file: path.to_owned(), row: opened, reason })?;
+    }
     if topics.is_empty() {
         bail!("{} has no usable topic{}", path.display(), skipped.hint(path));
     }
@@ -169,8 +181,14 @@ impl Block {
         let number = number.trim_start_matches("Number:").trim();
         let title = after("<title>").or_else(|| after("<query>")).unwrap_or_default();
         let title = title.trim_start_matches("Topic:").split_whitespace().collect::<Vec<&str>>().join(" ");
-        (number.to_owned(), title)
+        (number.to_owned(), unescaped(&title))
     }
+}
+
+/// Text without the five entities of XML.
+fn unescaped(text: &str) -> String {
+    let entities = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&apos;", "'"), ("&amp;", "&")];
+    entities.into_iter().fold(text.to_owned(), |text, (entity, c)| text.replace(entity, c))
 }
 
 #[cfg(test)]
@@ -208,15 +226,28 @@ mod tests {
     #[test]
     fn topics_are_read_in_each_of_the_usual_forms() {
         let text = "1\t出金の手数料\n<top>\n<num> Number: 301\n<title> International\nOrganized Crime\n<desc> x\n</top>\n\
-                    <topics>\n<topic number=\"7\"><query>税金</query></topic>\n</topics>\nno tab\n<top>\n<num>9\n</top>\n";
+                    <topics>\n<topic number=\"7\"><query>税金 &lt;Q&amp;A&gt;</query></topic>\n</topics>\nno tab\n<top>\n<num>9\n</top>\n";
         let file = tempfile::NamedTempFile::new().expect("temporary file");
         std::fs::write(file.path(), text).expect("written");
         let mut skipped = Skipped::new(false);
         let topics = read_topics(file.path(), &mut skipped, &mut Sha256::new()).expect("readable");
         let topics: Vec<(&str, &str)> =
             topics.iter().map(|topic| (topic.id.as_str(), topic.text.as_str())).collect();
-        assert_eq!(topics, [("1", "出金の手数料"), ("301", "International Organized Crime"), ("7", "税金")]);
+        assert_eq!(
+            topics,
+            [("1", "出金の手数料"), ("301", "International Organized Crime"), ("7", "税金 <Q&A>")]
+        );
         assert_eq!(skipped.count(), 2);
+
+        let endless = ["1\t手数料\n<top>\n<num>2\n".as_bytes(), &b"<desc> x\n".repeat(MAX_LINE / 4)].concat();
+        std::fs::write(file.path(), &endless).expect("written");
+        let mut skipped = Skipped::new(false);
+        assert_eq!(read_topics(file.path(), &mut skipped, &mut Sha256::new()).expect("one topic").len(), 1);
+        assert!(skipped.first()[0].reason.contains("begins in line 2 is larger"), "{:?}", skipped.first()[0]);
+        std::fs::write(file.path(), "1\t手数料\n<top>\n<num>2\n").expect("written");
+        let mut skipped = Skipped::new(false);
+        read_topics(file.path(), &mut skipped, &mut Sha256::new()).expect("one topic");
+        assert_eq!((skipped.count(), skipped.first()[0].row), (1, 2));
     }
 
     proptest! {

@@ -33,6 +33,11 @@ pub(super) fn options(file: &Path) -> SqliteConnectOptions {
         .statement_cache_capacity(200)
 }
 
+/// How to open the database file only to read it, beside a serving desk or without one.
+pub(super) fn read_only(file: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new().filename(file).read_only(true).busy_timeout(Duration::from_secs(10))
+}
+
 /// The schema's steps, embedded.
 pub(super) fn migrations() -> Migrator {
     const STEPS: [(&str, &str); 2] = [

@@ -26,7 +26,7 @@ pub use records::{
     Change, Created, FeedbackRecord, QuestionRecord, Role, SessionRecord, StaffRecord, StoredConversation,
     TicketQuery,
 };
-pub use sqlite::SqliteStore;
+pub use sqlite::{SqliteStore, read_questions};
 
 /// How the store fails.
 #[derive(Debug, thiserror::Error)]

@@ -59,6 +59,18 @@ impl SqliteStore {
     }
 }
 
+/// Questions asked since `since`, newest first, at most `limit`, read from the database in `file` without changing anything;
+/// a desk may be serving from it.
+///
+/// # Errors
+/// [`StoreError::Database`] naming the file: missing, not a database, or of another version.
+pub async fn read_questions(file: &Path, since: i64, limit: u32) -> Result<Vec<QuestionRecord>, StoreError> {
+    let named = |error: &dyn std::fmt::Display| StoreError::Database(format!("{}: {error}", file.display()));
+    let mut conn = dialect::read_only(file).connect().await.map_err(|error| named(&error))?;
+    let questions = conversations::questions(&mut conn, since, limit).await;
+    questions.map_err(|error| named(&error))
+}
+
 /// Creates `folder` if missing, readable by its owner only: it will hold what customers wrote.
 fn create_private(folder: &Path) -> std::io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use madoguchi::eval::dataset::{Qrels, read_qrels};
 use madoguchi::eval::retrieval::{RetrievalOptions, score_run};
@@ -35,17 +35,19 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Runs `madoguchi eval …` in the checkout.
-fn eval(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_madoguchi"))
-        .arg("eval")
-        .args(arguments)
-        .current_dir(root())
-        .output()
-        .unwrap()
+/// `madoguchi eval …` in the checkout.
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_madoguchi"));
+    command.arg("eval").args(arguments).current_dir(root());
+    command
 }
 
-fn stdout(output: &Output) -> String {
+/// Runs `madoguchi eval …` in the checkout.
+pub fn eval(arguments: &[&str]) -> Output {
+    command(arguments).output().unwrap()
+}
+
+pub fn stdout(output: &Output) -> String {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout.clone()).unwrap()
 }
@@ -215,16 +217,104 @@ fn a_broken_engine_fails_gate_and_compare_and_a_second_run_passes_both() {
 
     let limits = ["--fail-if-worse", "top1:0.02", "--fail-if-worse", "mrr@10:0.02", "--show", "3"];
     let compare = |a: &Path, b: &Path| eval(&[&["compare", text(a), text(b)], &limits[..]].concat());
-    assert_eq!(compare(&runs[0], &runs[1]).status.code(), Some(0));
     let output = compare(&runs[0], &runs[2]);
     assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stdout));
     assert!(String::from_utf8_lossy(&output.stderr).contains("top1 is worse by"));
+    // The other way round nothing got worse; what may not be worse at all is not in the same engine run again.
+    assert_eq!(compare(&runs[2], &runs[0]).status.code(), Some(0));
+    let names = serde_json::from_str::<Value>(&first).unwrap()["intervals"].as_object().unwrap().clone();
+    let every: Vec<String> = names
+        .iter()
+        .filter(|(_, interval)| interval.is_array())
+        .map(|(name, _)| format!("--fail-if-worse={name}:0"))
+        .collect();
+    assert!(every.len() > 40, "{every:?}");
+    let mut strictest = command(&["compare", text(&runs[0]), text(&runs[1])]);
+    let output = strictest.args(&every).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("0 item(s) changed"));
 
     let gate = eval(&["gate"]);
     assert_eq!(gate.status.code(), Some(0), "{}", String::from_utf8_lossy(&gate.stdout));
     let gate = eval(&["gate", "--shuffle-ranks", "1"]);
     assert_eq!(gate.status.code(), Some(1), "{}", String::from_utf8_lossy(&gate.stdout));
     assert!(String::from_utf8_lossy(&gate.stdout).contains("FAIL"));
+    assert!(String::from_utf8_lossy(&gate.stderr).contains("eval gate --update"));
+}
+
+/// A BEIR folder made of the sample desk's cases: a document a question, asked for by the next question of its entry.
+fn made_up_dataset(folder: &Path) {
+    let read = |name: &str| std::fs::read_to_string(root().join("eval/cases").join(name)).unwrap();
+    let cases: Vec<Value> = ["tax.jsonl", "trading.jsonl"]
+        .iter()
+        .flat_map(|name| {
+            read(name).lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<_>>()
+        })
+        .collect();
+    let (mut corpus, mut queries, mut qrels) = (String::new(), String::new(), String::new());
+    for (i, pair) in cases.windows(2).enumerate() {
+        let _ = writeln!(
+            corpus,
+            "{}",
+            serde_json::json!({"_id": format!("d{i}"), "title": pair[0]["question"], "text": pair[0]["category"]})
+        );
+        let _ =
+            writeln!(queries, "{}", serde_json::json!({"_id": format!("q{i}"), "text": pair[1]["question"]}));
+        if pair[0]["entries"] == pair[1]["entries"] {
+            let _ = writeln!(qrels, "q{i}\td{i}\t1");
+        }
+    }
+    std::fs::create_dir_all(folder.join("qrels")).unwrap();
+    for (name, content) in [("corpus.jsonl", corpus), ("queries.jsonl", queries), ("qrels/test.tsv", qrels)] {
+        std::fs::write(folder.join(name), content).unwrap();
+    }
+}
+
+#[test]
+fn every_command_prints_the_same_bytes_on_one_core_and_on_many() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    made_up_dataset(&dir.path().join("set"));
+    let (set, far, stored) = (path("set"), path("far.txt"), path("stored.jsonl"));
+    std::fs::write(&far, "徳川家康の幼名は\n今日の天気\n富士山の高さは？\n").unwrap();
+    std::fs::write(
+        &stored,
+        "{\"id\":\"1\",\"question\":\"出金手数料は？\",\"decision\":\"smalltalk\"}\n\
+         {\"id\":\"2\",\"turns\":[\"出金したい\"],\"question\":\"手数料は？\",\"decision\":\"smalltalk\"}\n",
+    )
+    .unwrap();
+    // Without timings on a line of their own, every byte must be the same.
+    let run = |threads: &str, arguments: &[&str]| {
+        let output = stdout(&command(arguments).env("RAYON_NUM_THREADS", threads).output().unwrap());
+        let is_timing = |line: &&str| {
+            !["\"p50_ms\":", "\"p99_ms\":"].iter().any(|key| line.trim_start().starts_with(key))
+        };
+        output.lines().filter(is_timing).collect::<Vec<&str>>().join("\n")
+    };
+    let (a, b, trec) = (path("a.json"), path("b.json"), path("a.trec"));
+    let kinds = "kana,wrong_conversion,fillers";
+    let case_file = "eval/cases/tax.jsonl";
+    let commands: [&[&str]; 7] = [
+        &["retrieval", "--dataset", &set, "--adapt", "--json", "--run", &trec],
+        &["answers", "--cases", case_file, "--json"],
+        &["stress", "--cases", case_file, "--far", &far, "--kinds", kinds, "--resamples", "100", "--json"],
+        &["stress", "--dataset", &set, "--far", &far, "--kinds", kinds, "--resamples", "100", "--json"],
+        &["compare", &a, &b, "--json"],
+        &["replay", "--questions", &stored, "--json"],
+        &["gate"],
+    ];
+    for (file, seed) in [(&a, &[][..]), (&b, &["--shuffle-ranks", "1"])] {
+        let output = eval(&[&["retrieval", "--dataset", &set, "--json"], seed].concat());
+        std::fs::write(file, stdout(&output)).unwrap();
+    }
+    for arguments in commands {
+        let one = run("1", arguments);
+        let ranked = std::fs::read(&trec).unwrap();
+        assert!(one.len() > 100, "{arguments:?}: {one}");
+        assert_eq!(one, run("1", arguments), "{arguments:?} twice");
+        assert_eq!(one, run("5", arguments), "{arguments:?} on five threads");
+        assert_eq!(ranked, std::fs::read(&trec).unwrap(), "the run file");
+    }
 }
 
 #[test]
@@ -233,33 +323,59 @@ fn files_that_are_not_what_they_should_be_are_named_and_nothing_panics() {
     let file = |name: &str, bytes: &[u8]| {
         let path = dir.path().join(name);
         std::fs::write(&path, bytes).unwrap();
-        path
+        path.to_str().unwrap().to_owned()
     };
-    let beir = dir.path().join("beir");
-    std::fs::create_dir_all(beir.join("qrels")).unwrap();
-    std::fs::write(beir.join("corpus.jsonl"), b"\x7fELF\x00\x01").unwrap();
+    made_up_dataset(dir.path());
+    let good = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let (corpus, qrels) = (good("corpus.jsonl"), good("qrels/test.tsv"));
+    let topics = file("topics.tsv", "q1\t手数料\n".as_bytes());
     let empty = file("empty.jsonl", b"");
-    let header = file("header.csv", "問い\n手数料\n".as_bytes());
-    let binary = file("binary.csv", b"a,b\n\x00\x01\x02");
-    let broken = file("broken.xlsx", b"PK\x03\x04....");
+    let binary = file("binary.jsonl", b"\x7fELF\x00\x01");
     let long = file("long.jsonl", &vec![b'x'; 20 << 20]);
-    let baseline = file("baseline.json", b"{}");
-    let cases: [(&[&str], &str); 9] = [
-        (&["answers", "--cases", text(&empty)], "empty.jsonl is empty"),
-        (&["answers", "--cases", text(&header)], "no column 質問"),
-        (&["answers", "--cases", text(&binary)], "binary"),
-        (&["answers", "--cases", text(&broken)], "not a readable workbook"),
-        (&["answers", "--cases", text(&long)], "at most 4194304 are read"),
-        (&["answers", "--cases", "/nowhere"], "cannot open /nowhere"),
-        (&["retrieval", "--dataset", text(&beir)], "corpus.jsonl is binary"),
-        (&["compare", text(&long), text(&long)], "is not JSON"),
-        (&["gate", "--baseline", text(&baseline)], "is not a baseline"),
+    let sheet = |name: &str, bytes: &[u8], word: &str| {
+        (vec!["answers".to_owned(), "--cases".to_owned(), file(name, bytes)], word.to_owned())
+    };
+    let mut cases = vec![
+        sheet("empty.csv", b"", "empty.csv: the file is empty"),
+        sheet("header.csv", "問い\n手数料\n".as_bytes(), "no column 質問"),
+        sheet("binary.csv", b"a,b\n\x00\x01\x02", "binary"),
+        sheet("other.csv", b"a,\xff\xfd\x80\n", "save it as UTF-8"),
+        sheet("broken.xlsx", b"PK\x03\x04....", "not a readable workbook"),
+        sheet("old.xls", b"\xd0\xcf\x11\xe0....", "save it as .xlsx"),
+        sheet("large.csv", &vec![b'x'; 65 << 20], "split it"),
     ];
+    let mut refuse = |arguments: &[&str], word: &str| {
+        cases.push((arguments.iter().map(|argument| (*argument).to_owned()).collect(), word.to_owned()));
+    };
+    refuse(&["answers", "--cases", "/nowhere"], "cannot open /nowhere");
+    refuse(&["gate", "--baseline", &file("baseline.json", b"{}")], "is not a baseline");
+    refuse(&["compare", &file("summary.json", b"{\"queries\":1}"), &empty], "without `--summary`");
+    refuse(&["replay", "--data", text(dir.path())], "madoguchi.db does not exist");
+    refuse(&["replay"], "--data");
+    let reason = |kind: &str| match kind {
+        _ if kind == empty => "is empty",
+        _ if kind == binary => "is binary",
+        _ => "at most 4194304 are read",
+    };
+    for wrong in [&empty, &binary, &long] {
+        let reason = reason(wrong);
+        refuse(&["answers", "--cases", wrong], reason);
+        refuse(&["retrieval", "--corpus", wrong, "--topics", &topics, "--qrels", &qrels], reason);
+        refuse(&["retrieval", "--corpus", &corpus, "--topics", wrong, "--qrels", &qrels], reason);
+        refuse(&["retrieval", "--corpus", &corpus, "--topics", &topics, "--qrels", wrong], reason);
+        refuse(&["score", "--run", wrong, "--qrels", &qrels], reason);
+        refuse(&["score", "--run", &topics, "--qrels", wrong], reason);
+        refuse(&["replay", "--questions", wrong], reason);
+        refuse(&["stress", "--far", wrong], reason);
+        refuse(&["compare", wrong, wrong], "is not what `eval … --json` prints");
+        refuse(&["gate", "--baseline", wrong], "is not a baseline");
+    }
     for (arguments, word) in cases {
-        let output = eval(arguments);
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let output = eval(&arguments);
         let message = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {message}");
-        assert!(message.contains(word) && !message.contains("panicked"), "{arguments:?}: {message}");
+        assert!(message.contains(word.as_str()) && !message.contains("panicked"), "{arguments:?}: {message}");
     }
 }
 
@@ -287,4 +403,17 @@ fn wrong_rows_are_skipped_with_a_count_or_with_strict_are_an_error() {
     let strict = eval(&["answers", "--cases", text(&cases), "--strict"]);
     assert_eq!(strict.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&strict.stderr).contains("cases.jsonl:4: duplicate"));
+}
+
+#[test]
+fn a_reader_who_has_seen_enough_is_no_error() {
+    let mut child = command(&["answers", "--cases", "eval/cases/tax.jsonl", "--json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && !message.contains("panicked"), "{message}");
 }

@@ -19,6 +19,7 @@ mod http;
 mod impact;
 mod index;
 mod layers;
+mod replay;
 mod report;
 mod sign_in;
 mod store;

@@ -10,7 +10,7 @@ use crate::eval::answers::AnswerRun;
 use crate::eval::cases::Expected;
 use crate::eval::figures::{self, Figure};
 use crate::eval::rows::Skipped;
-use crate::eval::statistics::{ones, wilson};
+use crate::eval::statistics::{Interval, ones, wilson};
 use crate::eval::terminal::trace_lines;
 use crate::eval::verdict::{CaseResult, Verdict};
 use crate::kb::HandOffReason;
@@ -80,23 +80,26 @@ fn headline(figures: &[Figure]) -> String {
     for figure in HEADLINE.iter().filter_map(|name| find(figures, name)) {
         let _ = writeln!(
             html,
-            "<li><span class=\"name\">{}</span><span class=\"value\">{}</span><span class=\"range\">{}</span></li>",
+            "<li><span class=\"name\">{}</span><span class=\"value\">{}</span>\
+             <span class=\"range\">{}　{}件</span></li>",
             escape(&glossary::label(&figure.name)),
             number(figure.value),
-            range(figure.interval)
+            range(figure.interval),
+            figure.items
         );
     }
     html + "</ul>\n"
 }
 
 fn figures_table(figures: &[Figure]) -> String {
-    let mut table = Table::of_text("すべての指標", &["指標", "値", "95%区間", "名前", "意味"]);
+    let mut table = Table::of_text("すべての指標", &["指標", "値", "95%区間", "件数", "名前", "意味"]);
     for (name, label, meaning) in GLOSSARY {
         if let Some(figure) = find(figures, name) {
             table.row([
                 label.into(),
                 number(figure.value),
                 range(figure.interval),
+                figure.items.to_string(),
                 name.into(),
                 meaning.into(),
             ]);
@@ -120,7 +123,7 @@ fn confusion_table(run: &AnswerRun) -> String {
 fn reasons_table(figures: &[Figure], run: &AnswerRun) -> String {
     let mut table = Table::new(
         "有人へ渡す理由ごとの再現率と不要な引き継ぎ",
-        &["理由", "件数", "再現率", "95%区間", "不要な引き継ぎ"],
+        &["理由", "件数", "再現率", "95%区間 (Wilson)", "不要な引き継ぎ"],
     );
     for reason in HandOffReason::ALL {
         let expected = run.results.iter().filter(|result| result.case.reason == Some(reason)).count();
@@ -134,11 +137,17 @@ fn reasons_table(figures: &[Figure], run: &AnswerRun) -> String {
             glossary::reason(reason.name()).to_owned(),
             expected.to_string(),
             number(recall.and_then(|figure| figure.value)),
-            range(recall.and_then(|figure| figure.interval)),
+            range(recall.and_then(rate_interval)),
             number(false_ones),
         ]);
     }
     table.html()
+}
+
+/// The interval of a rate over few cases: the bootstrap of four hits in four would have no width at all.
+fn rate_interval(figure: &Figure) -> Option<Interval> {
+    let hits = (figure.value? * figure.items as f64).round() as u64;
+    wilson(hits, figure.items as u64)
 }
 
 fn bins_table(table: &figures::Table, weights: &[u32]) -> String {
@@ -148,13 +157,12 @@ fn bins_table(table: &figures::Table, weights: &[u32]) -> String {
     );
     for (bin, from) in table.confidences.bins(weights).into_iter().zip(0u8..) {
         if bin.count > 0 {
-            let hits = (bin.accuracy * bin.count as f64).round() as u64;
             rows.row([
                 format!("{:.1} – {:.1}", f64::from(from) / 10.0, f64::from(from + 1) / 10.0),
                 bin.count.to_string(),
                 number(Some(bin.confidence)),
                 number(Some(bin.accuracy)),
-                range(wilson(hits, bin.count)),
+                range(bin.interval()),
             ]);
         }
     }
@@ -249,7 +257,7 @@ fn case_article(result: &CaseResult, json: &Value) -> String {
     line("実際", format!("{} {made}", glossary::decision(result.outcome.decision.name())).trim());
     line("正規化", &result.outcome.trace.normalized);
     for (name, text) in trace_lines(json) {
-        line(name, &text);
+        line(glossary::trace(name), &text);
     }
     html + "</dl>\n</article>\n"
 }

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use super::{Section, Table, escape, glossary, number, page, range};
-use crate::eval::compare::{Comparison, ScoredRun};
+use crate::eval::compare::Comparison;
+use crate::eval::scored::ScoredRun;
 use crate::eval::terminal::{outcome_text, trace_lines};
 
 /// Changed items shown.
@@ -88,7 +89,7 @@ fn changed(comparison: &Comparison, a: &ScoredRun, b: &ScoredRun) -> String {
     let total = comparison.changed.len();
     let mut html = format!("<p class=\"note\">{total}件のうち{}件を示します。</p>\n", total.min(SHOWN));
     for &(i, j) in comparison.changed.iter().take(SHOWN) {
-        html.push_str(&side_by_side(&a.results[i], &b.results[j]));
+        html.push_str(&side_by_side(&a.item(i), &b.item(j)));
     }
     html
 }
@@ -98,7 +99,7 @@ fn side_by_side(a: &Value, b: &Value) -> String {
     let question = a["question"].as_str().unwrap_or(id);
     let class = if b["verdict"] == "right" { "passed" } else { "changed" };
     let mut table = Table::of_text(&format!("{id} の判断と理由"), &["", "A", "B"]);
-    table.row(["outcome".to_owned(), outcome_text(a), outcome_text(b)]);
+    table.row([glossary::trace("outcome").to_owned(), outcome_text(a), outcome_text(b)]);
     let (left, right) = (trace_lines(a), trace_lines(b));
     let line = |lines: &[(&str, String)], name: &str| {
         lines.iter().find(|(key, _)| *key == name).map(|(_, text)| text.clone()).unwrap_or_default()
@@ -108,7 +109,7 @@ fn side_by_side(a: &Value, b: &Value) -> String {
         right.iter().map(|(name, _)| *name).filter(|name| !left.iter().any(|(known, _)| known == name)),
     );
     for name in names {
-        table.row([name.to_owned(), line(&left, name), line(&right, name)]);
+        table.row([glossary::trace(name).to_owned(), line(&left, name), line(&right, name)]);
     }
     format!("<article class=\"{class}\">\n<h3>{}</h3>\n{}</article>\n", escape(question), table.html())
 }

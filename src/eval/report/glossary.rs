@@ -69,6 +69,21 @@ pub(super) fn reason(name: &str) -> &str {
     }
 }
 
+/// A part of a Trace in Japanese.
+pub(super) fn trace(name: &str) -> &str {
+    match name {
+        "outcome" => "結果",
+        "tokens" => "検索語",
+        "synonyms" => "同義語",
+        "follow-up" => "補った発話",
+        "rule" => "規則",
+        "confidence" => "確信度",
+        "candidates" => "候補",
+        "degraded" => "欠けた機能",
+        other => other,
+    }
+}
+
 /// A verdict in Japanese.
 pub(super) fn verdict(name: &str) -> &str {
     match name {

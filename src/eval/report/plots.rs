@@ -4,7 +4,8 @@
 use plotters::prelude::*;
 
 use super::escape;
-use crate::eval::statistics::{Bin, Confidences, ones, wilson};
+use crate::eval::figures::thinned;
+use crate::eval::statistics::{Bin, Confidences, ones};
 
 /// Size of a plot in its own units; the page scales it.
 const SIZE: (u32, u32) = (640, 420);
@@ -19,16 +20,7 @@ type Plotted = Result<(), DrawingAreaErrorKind<std::io::Error>>;
 
 /// Risk (error rate) against coverage, most confident first.
 pub(super) fn risk_coverage(confidences: &Confidences) -> String {
-    let curve = confidences.risk_coverage();
-    let step = curve.len().div_ceil(POINTS).max(1);
-    let last = curve.len().saturating_sub(1);
-    let shown: Vec<(f64, f64)> = curve
-        .iter()
-        .copied()
-        .enumerate()
-        .filter(|(i, _)| i % step == 0 || *i == last)
-        .map(|(_, point)| point)
-        .collect();
+    let shown = thinned(&confidences.risk_coverage(), POINTS);
     let top = shown.iter().map(|point| point.1).fold(0.1, f64::max);
     let weights = ones(confidences.items().len());
     let description = format!(
@@ -38,10 +30,13 @@ pub(super) fn risk_coverage(confidences: &Confidences) -> String {
     );
     draw("リスク・被覆率曲線", &description, |area| {
         let mut chart = axes(area, top.min(1.0) * 1.05)?;
-        mesh(&mut chart, "coverage", "risk (1 − precision)")?;
+        mesh(&mut chart, "被覆率", "誤り率")?;
         for precision in [0.90, 0.95, 0.99] {
             let risk = 1.0 - precision;
             chart.draw_series(LineSeries::new([(0.0, risk), (1.0, risk)], BLACK.mix(0.35)))?;
+            let label = format!("適合率 {:.0}%", precision * 100.0);
+            let font = ("sans-serif", 13).into_font().color(&BLACK.mix(0.7));
+            chart.draw_series([Text::new(label, (0.85, risk + top * 0.04), font)])?;
         }
         chart.draw_series(LineSeries::new(shown.iter().copied(), LINE.stroke_width(3)))?;
         if shown.len() < 20 {
@@ -61,11 +56,10 @@ pub(super) fn reliability(bins: &[Bin]) -> String {
     );
     draw("信頼度曲線", &description, |area| {
         let mut chart = axes(area, 1.0)?;
-        mesh(&mut chart, "confidence", "accuracy")?;
+        mesh(&mut chart, "確信度", "正解率")?;
         chart.draw_series(LineSeries::new([(0.0, 0.0), (1.0, 1.0)], BLACK.mix(0.35)))?;
         for bin in &used {
-            let hits = (bin.accuracy * bin.count as f64).round() as u64;
-            if let Some([low, high]) = wilson(hits, bin.count) {
+            if let Some([low, high]) = bin.interval() {
                 chart.draw_series(LineSeries::new(
                     [(bin.confidence, low), (bin.confidence, high)],
                     LINE.mix(0.6),
