@@ -144,7 +144,7 @@ if [ "$TEST" = 1 ]; then
     python_environment || fail "no Python environment; run: sudo apt-get install python3-venv"
     if ! "$CACHE/venv/bin/python" -c 'import ir_measures' >/dev/null 2>&1; then
         say "installing ir_measures, which checks the retrieval metrics"
-        "$CACHE/venv/bin/pip" install --quiet --disable-pip-version-check ir_measures ||
+        "$CACHE/venv/bin/pip" install --quiet --disable-pip-version-check "ir_measures==0.4.3" ||
             fail "ir_measures cannot be installed; check the network and run this again"
     fi
 fi
