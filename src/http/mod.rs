@@ -5,6 +5,7 @@
 //! API's handlers, `dto` its shapes, `events` its live streams; `pages` and `assets` are what a browser sees.
 //! Decides nothing about conversations: that is the app's.
 
+mod accounts;
 mod assets;
 mod auth;
 mod conversations;
@@ -12,6 +13,7 @@ mod dto;
 mod edge;
 mod entries;
 mod entry_dto;
+mod entry_pages;
 mod error;
 mod events;
 mod extract;
@@ -27,8 +29,10 @@ mod server;
 mod staff;
 mod staff_dto;
 mod staff_events;
+mod staff_frame;
 mod staff_pages;
 mod texts;
+mod trial_page;
 
 use std::sync::Arc;
 

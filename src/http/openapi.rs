@@ -5,7 +5,7 @@ use utoipa::{Modify, OpenApi};
 
 use super::dto::{StatusDto, TurnDto};
 use super::staff_dto::SaidDto;
-use super::{conversations, entries, events, search, staff, staff_events};
+use super::{accounts, conversations, entries, events, search, staff, staff_events};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -24,7 +24,8 @@ use super::{conversations, entries, events, search, staff, staff_events};
         entries::drop_draft, entries::submit_entry, entries::approve_entry, entries::send_entry_back,
         entries::publish_entry, entries::schedule_entry, entries::archive_entry, entries::restore_entry,
         entries::take_entry_down, entries::roll_entry_back, entries::act_on_entries, entries::get_history,
-        entries::get_diff, entries::preview,
+        entries::get_diff, entries::preview, accounts::list_accounts, accounts::create_account,
+        accounts::change_account,
     ),
     components(schemas(TurnDto, StatusDto, SaidDto)),
     tags(
@@ -32,6 +33,7 @@ use super::{conversations, entries, events, search, staff, staff_events};
         (name = "search", description = "What is published."),
         (name = "entries", description = "The curation desk: writing, reviewing, publishing. Any staff reads; editors \
                                           write, approvers approve and publish. Changing calls need `X-CSRF-Token`."),
+        (name = "accounts", description = "Staff accounts, for administrators."),
         (name = "staff", description = "The staff's side. Needs a session; changing calls need `X-CSRF-Token`."),
     ),
     modifiers(&Security)

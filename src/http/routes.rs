@@ -10,8 +10,8 @@ use axum::routing::{MethodRouter, delete, get, post};
 use super::auth::{Caller, Guard, guard};
 use super::error::ApiError;
 use super::{
-    Web, assets, conversations, edge, entries, events, operations, pages, search, staff, staff_events,
-    staff_pages,
+    Web, accounts, assets, conversations, edge, entries, entry_pages, events, operations, pages, search,
+    staff, staff_events, staff_pages, trial_page,
 };
 use crate::app::Role;
 
@@ -36,6 +36,7 @@ fn table() -> Vec<(RouteInfo, MethodRouter<Web>)> {
     const AGENT: Caller = Staff(Role::Agent);
     const EDITOR: Caller = Staff(Role::Editor);
     const APPROVER: Caller = Staff(Role::Approver);
+    const ADMIN: Caller = Staff(Role::Admin);
     let read =
         |path, caller, handler: MethodRouter<Web>| (RouteInfo { method: Method::GET, path, caller }, handler);
     let write = |path, caller, handler: MethodRouter<Web>| {
@@ -52,12 +53,19 @@ fn table() -> Vec<(RouteInfo, MethodRouter<Web>)> {
         read("/widget.js", Anyone, get(assets::widget)),
         read("/assets/{version}/{name}", Anyone, get(assets::asset)),
         read("/favicon.svg", Anyone, get(assets::icon)),
-        read("/staff", AGENT, get(staff_pages::desk)),
+        read("/staff", SignedIn, get(staff_pages::desk)),
         read("/staff/sign-in", Anyone, get(staff_pages::sign_in_form)),
         write("/staff/sign-in", Anyone, post(staff_pages::sign_in)),
         write("/staff/sign-out", SignedIn, post(staff_pages::sign_out)),
         read("/staff/account", SignedIn, get(staff_pages::account_form)),
         write("/staff/account", SignedIn, post(staff_pages::set_account)),
+        read("/staff/entries", SignedIn, get(entry_pages::entries)),
+        read("/staff/entries/new", EDITOR, get(entry_pages::new_entry)),
+        read("/staff/entries/{id}", SignedIn, get(entry_pages::entry)),
+        read("/staff/entries/{id}/history", SignedIn, get(entry_pages::history)),
+        read("/staff/review", APPROVER, get(entry_pages::review)),
+        read("/staff/test", SignedIn, get(trial_page::test_pane)),
+        read("/staff/accounts", ADMIN, get(accounts::accounts)),
         // Customers
         write("/api/v1/conversations", Anyone, post(conversations::start_conversation)),
         read("/api/v1/conversations/{id}", Customer, get(conversations::get_conversation)),
@@ -100,6 +108,10 @@ fn table() -> Vec<(RouteInfo, MethodRouter<Web>)> {
         read("/api/v1/entries/{id}/history", SignedIn, get(entries::get_history)),
         read("/api/v1/entries/{id}/diff/{older}/{newer}", SignedIn, get(entries::get_diff)),
         write("/api/v1/preview", SignedIn, post(entries::preview)),
+        // Accounts
+        read("/api/v1/accounts", ADMIN, get(accounts::list_accounts)),
+        write("/api/v1/accounts", ADMIN, post(accounts::create_account)),
+        write("/api/v1/accounts/{id}", ADMIN, post(accounts::change_account)),
         // Operations
         read("/healthz", Anyone, get(operations::healthz)),
         read("/readyz", Anyone, get(operations::readyz)),

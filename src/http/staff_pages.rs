@@ -2,7 +2,7 @@
 //! desk with queue, conversation and packet. Forms work without scripts.
 
 use askama::Template;
-use axum::extract::State;
+use axum::extract::{OriginalUri, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
@@ -12,19 +12,17 @@ use super::auth::{self, Peer, SignedInStaff, check_csrf, session_cookie};
 use super::error::ApiError;
 use super::extract::{Form, Query};
 use super::pages::{Frame, language, page};
+use super::staff_frame::{Bar, StaffFrame};
 use super::texts::Texts;
-use crate::app::{AppError, SignedIn};
+use crate::app::{AppError, Role, SignedIn};
 
 #[derive(Template)]
 #[template(path = "staff.html")]
 struct DeskPage {
     frame: Frame,
+    bar: Bar,
     t: Texts,
-    name: String,
     staff_id: String,
-    csrf: String,
-    has_password: bool,
-    time_zone: String,
 }
 
 #[derive(Template)]
@@ -103,26 +101,21 @@ pub(super) struct DeskQuery {
     lang: Option<String>,
 }
 
-/// Queue, conversation, packet.
+/// Queue, conversation, packet. Who takes no conversations begins with the entries.
 pub(super) async fn desk(
     State(web): State<Web>,
     staff: SignedInStaff,
     headers: HeaderMap,
+    OriginalUri(uri): OriginalUri,
     Query(query): Query<DeskQuery>,
-) -> Response {
+) -> Result<Response, ApiError> {
+    if !staff.session.staff.may(Role::Agent) {
+        return Ok(Redirect::to("/staff/entries").into_response());
+    }
     let asked = query.lang.as_deref();
-    let t = Texts(language(&headers, asked));
-    let member = &staff.session.staff;
-    let template = DeskPage {
-        frame: Frame::new(&web, t),
-        t,
-        name: member.name.clone(),
-        staff_id: member.id.to_string(),
-        csrf: staff.session.csrf.clone(),
-        has_password: member.has_password,
-        time_zone: web.app.snapshot().desk.time_zone.clone(),
-    };
-    page(&template, t, asked)
+    let StaffFrame { frame, bar, t } = StaffFrame::new(&web, &staff, &headers, &uri, asked).await?;
+    let staff_id = staff.session.staff.id.to_string();
+    Ok(page(&DeskPage { frame, bar, t, staff_id }, t, asked))
 }
 
 /// The sign-in page. A one-time link only shows a button: link previews and prefetching must not use it up.

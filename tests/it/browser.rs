@@ -120,13 +120,13 @@ impl Drop for Browser {
 
 impl Browser {
     /// Opens a page and waits for its script.
-    async fn open(&self, url: &str) {
+    pub async fn open(&self, url: &str) {
         self.client.goto(url).await.unwrap();
         self.until("document.documentElement.dataset.ready === 'true'").await;
     }
 
     /// Waits until a JavaScript expression is true.
-    async fn until(&self, condition: &str) {
+    pub async fn until(&self, condition: &str) {
         let script = format!(
             "const done = arguments[0]; \
              const check = () => {{ let seen = false; try {{ seen = {condition}; }} catch {{}} \
@@ -143,26 +143,26 @@ impl Browser {
         self.client.execute(&format!("return {expression};"), Vec::new()).await.unwrap()
     }
 
-    async fn text(&self, selector: &str) -> String {
+    pub async fn text(&self, selector: &str) -> String {
         self.client.find(Locator::Css(selector)).await.unwrap().text().await.unwrap()
     }
 
-    async fn click(&self, selector: &str) {
+    pub async fn click(&self, selector: &str) {
         let element = self.client.wait().for_element(Locator::Css(selector)).await.unwrap();
         element.click().await.unwrap_or_else(|error| panic!("{selector}: {error}"));
     }
 
-    async fn fill(&self, selector: &str, text: &str) {
+    pub async fn fill(&self, selector: &str, text: &str) {
         self.client.wait().for_element(Locator::Css(selector)).await.unwrap().send_keys(text).await.unwrap();
     }
 
     /// Presses keys wherever the focus is.
-    async fn keys(&self, keys: &str) {
+    pub async fn keys(&self, keys: &str) {
         self.client.active_element().await.unwrap().send_keys(keys).await.unwrap();
     }
 
     /// Signs in as staff.
-    async fn sign_in(&self, desk: &Counter, login: &str) {
+    pub async fn sign_in(&self, desk: &Counter, login: &str) {
         self.client.goto(&format!("http://{}/staff/sign-in?lang=ja", desk.at)).await.unwrap();
         self.fill("#login", login).await;
         self.fill("#password", &format!("{PASSWORD}{}", enter())).await;
@@ -170,15 +170,15 @@ impl Browser {
     }
 }
 
-fn enter() -> String {
+pub fn enter() -> String {
     char::from(Key::Enter).to_string()
 }
 
-fn tab() -> String {
+pub fn tab() -> String {
     char::from(Key::Tab).to_string()
 }
 
-fn page(desk: &Counter) -> String {
+pub fn page(desk: &Counter) -> String {
     format!("http://{}/?lang=ja", desk.at)
 }
 

@@ -3,14 +3,16 @@
 //! And a plain HTTP/1.1 client that can also send what no proper client would.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use madoguchi::answer::trace::Band;
 use madoguchi::answer::{Ask, Candidate, Context, Decision, HandOff, Outcome, Trace};
-use madoguchi::app::{Answerer, App, Limits, NewStaff, Role, SystemClock};
+use madoguchi::app::{Answerer, App, Limits, NewStaff, Publisher, Role, SystemClock};
 use madoguchi::config::HttpLimits;
 use madoguchi::http::{self, Settings};
+use madoguchi::kb::files::{self, Contents};
 use madoguchi::kb::{HandOffReason, Language, Priority, Snapshot};
 use madoguchi::store::SqliteStore;
 use serde_json::Value;
@@ -91,6 +93,8 @@ impl Answerer for Scripted {
 pub struct Opening {
     pub settings: Settings,
     pub answerer: Arc<dyn Answerer>,
+    /// Whether the sample desk is in the store, to be curated and published from there.
+    pub curated: bool,
 }
 
 impl Default for Opening {
@@ -103,8 +107,38 @@ impl Default for Opening {
             messages_per_minute: 0,
         };
         let settings = Settings { limits, trusted_origins: Vec::new(), secure_cookies: false };
-        Self { settings, answerer: Arc::new(Scripted(snapshot())) }
+        Self { settings, answerer: Arc::new(Scripted(snapshot())), curated: false }
     }
+}
+
+/// Builds scripted answerers, or fails when told to.
+#[derive(Default)]
+pub struct Press {
+    pub fails: AtomicBool,
+}
+
+impl Publisher for Press {
+    fn build(&self, snapshot: Snapshot) -> anyhow::Result<Arc<dyn Answerer>> {
+        anyhow::ensure!(!self.fails.load(Ordering::SeqCst), "the press is broken");
+        Ok(Arc::new(Scripted(Arc::new(snapshot))))
+    }
+
+    fn build_trial(&self, snapshot: Snapshot) -> anyhow::Result<Arc<dyn Answerer>> {
+        self.build(snapshot)
+    }
+}
+
+/// The sample desk's folder, valid today whenever the test runs.
+fn contents() -> Contents {
+    static CONTENTS: OnceLock<Contents> = OnceLock::new();
+    let load = || {
+        let mut contents = files::contents(&crate::desk::kb(), TODAY).unwrap();
+        for filed in &mut contents.entries {
+            filed.entry.valid_until = None;
+        }
+        contents
+    };
+    CONTENTS.get_or_init(load).clone()
 }
 
 /// An open desk.
@@ -122,11 +156,20 @@ impl Counter {
         Self::open_with(Opening::default()).await
     }
 
+    /// With the sample desk in the store, so that it can be curated.
+    pub async fn open_curated() -> Self {
+        Self::open_with(Opening { curated: true, ..Opening::default() }).await
+    }
+
     pub async fn open_with(opening: Opening) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(&folder.path().join("desk.db")).await.unwrap();
-        let app =
-            Arc::new(App::new(Arc::new(store), opening.answerer, Arc::new(SystemClock), Limits::default()));
+        let app = App::new(Arc::new(store), opening.answerer, Arc::new(SystemClock), Limits::default());
+        let app = Arc::new(app.with_publisher(Arc::new(Press::default())));
+        if opening.curated {
+            app.import_desk(&contents(), false).await.unwrap();
+            app.serve_newest().await.unwrap();
+        }
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let at = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();

@@ -2,38 +2,21 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use jiff::civil::date;
 use madoguchi::answer::Decision;
 use madoguchi::app::{
-    Access, Action, Answerer, App, AppError, BulkAction, Clock, Closed, EntryDetail, EntryFilter, EntryState,
-    Limits, NewStaff, Publisher, Role, SaveEntry, SortBy, Staff, TrialOf,
+    Access, Action, App, AppError, BulkAction, Clock, Closed, EntryDetail, EntryFilter, EntryState, Limits,
+    NewStaff, Role, SaveEntry, SortBy, Staff, TrialOf,
 };
 use madoguchi::kb::files::{self, Contents, FiledEntry};
-use madoguchi::kb::{Entry, Snapshot, Status};
+use madoguchi::kb::{Entry, Status};
 use madoguchi::store::SqliteStore;
 
-use crate::counter::Scripted;
+use crate::counter::Press;
 use crate::desk::{TODAY, kb};
 use crate::fakes::{FRIDAY_10, SetClock};
-
-/// Builds answerers that answer an entry's own question with it, or fails when told to.
-#[derive(Default)]
-pub struct Press {
-    pub fails: AtomicBool,
-}
-
-impl Publisher for Press {
-    fn build(&self, snapshot: Snapshot) -> anyhow::Result<Arc<dyn Answerer>> {
-        anyhow::ensure!(!self.fails.load(Ordering::SeqCst), "the press is broken");
-        Ok(Arc::new(Scripted(Arc::new(snapshot))))
-    }
-
-    fn build_trial(&self, snapshot: Snapshot) -> anyhow::Result<Arc<dyn Answerer>> {
-        self.build(snapshot)
-    }
-}
 
 struct Desk {
     app: Arc<App>,

@@ -4,11 +4,13 @@
 
 mod bad_input;
 mod browser;
+mod browser_desk;
 mod checks;
 mod cli;
 mod conversation;
 mod counter;
 mod curation;
+mod curation_http;
 mod desk;
 mod durability;
 mod engine;

@@ -14,6 +14,10 @@ export class Problem extends Error {
     this.code = body.code ?? "internal";
     this.title = body.title ?? String(status);
     this.next = body.next ?? "";
+    /** With `stale`: the thing as it is now. */
+    this.current = body.current;
+    /** With `flawed`: what is wrong, field by field. */
+    this.flaws = body.flaws ?? [];
     this.retryAfter = retryAfter;
   }
   /** For people. */
@@ -46,7 +50,7 @@ export async function request(method, path, { body, headers = {} } = {}) {
   try {
     response = await fetch(path, init);
     json = await response.json().catch((error) => {
-      if (response.ok) throw error;
+      if (response.ok && response.status !== 204) throw error;
       return {};
     });
   } catch {

@@ -1,0 +1,73 @@
+// What all pages of the curation desk share: asking the API as the signed-in member of staff, telling what went wrong,
+// and the buttons that lead an entry through its life. After an action the page is read again: the server draws it.
+
+import { announce, byId, el, t } from "./dom.js";
+import { request } from "./net.js";
+
+const csrf = { "X-CSRF-Token": document.body.dataset.csrf };
+
+/** Asks the API. */
+export const send = (method, path, body) => request(method, path, { body, headers: csrf });
+
+/** Says what went wrong, at the top of the page. */
+export function tell(error) {
+  const alert = byId("alert");
+  if (error.code === "not_signed_in") {
+    alert.replaceChildren(t("staff.signed_out"), " ", el("a", { href: "/staff/sign-in" }, t("staff.sign_in_again")));
+  } else {
+    const flaws = (error.flaws ?? []).map((flaw) => flaw.text);
+    alert.replaceChildren([error.title, error.words ?? String(error), ...flaws].filter(Boolean).join(" "));
+  }
+  if (!error.words) console.error(error);
+}
+
+/** Forgets what went wrong. */
+export const hush = () => byId("alert").replaceChildren();
+
+/** Does something once at a time while its button says so. */
+export async function busy(button, act) {
+  if (button.getAttribute("aria-busy") === "true") return;
+  button.setAttribute("aria-busy", "true");
+  button.disabled = true;
+  hush();
+  try {
+    await act();
+  } catch (error) {
+    tell(error);
+  } finally {
+    button.removeAttribute("aria-busy");
+    button.disabled = false;
+  }
+}
+
+/** What `act` of an entry's section needs, or null while something is missing. */
+function details(button, section) {
+  const act = { version: Number(section.dataset.version), note: section.querySelector(".note")?.value ?? "" };
+  if (button.dataset.to) act.to = Number(button.dataset.to);
+  if (button.dataset.act === "schedule") {
+    const at = section.querySelector(".schedule-at");
+    if (!at.value) {
+      at.focus();
+      announce(t("life.schedule_when"));
+      return null;
+    }
+    act.at = new Date(at.value).toISOString();
+  }
+  return act;
+}
+
+addEventListener("click", (event) => {
+  const button = event.target.closest?.("button[data-act]");
+  if (!button) return;
+  const section = button.closest(".acts") ?? document.querySelector(".acts");
+  const act = details(button, section);
+  if (!act || (button.dataset.confirm && !confirm(button.dataset.confirm))) return;
+  if (document.body.dataset.dirty === "true" && !confirm(t("entry.leave_unsaved"))) return;
+  busy(button, async () => {
+    await send("POST", `/api/v1/entries/${encodeURIComponent(section.dataset.id)}/${button.dataset.act}`, act);
+    document.body.dataset.dirty = "false";
+    location.reload();
+  });
+});
+
+document.documentElement.dataset.ready = "true";
