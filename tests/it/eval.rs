@@ -405,6 +405,54 @@ fn wrong_rows_are_skipped_with_a_count_or_with_strict_are_an_error() {
     assert!(String::from_utf8_lossy(&strict.stderr).contains("cases.jsonl:4: duplicate"));
 }
 
+/// The fenced blocks of the guide that hold `word`.
+fn example(word: &str) -> String {
+    let guide = std::fs::read_to_string(root().join("docs/evaluation.md")).unwrap();
+    let block = guide.split("```").skip(1).step_by(2).find(|block| block.contains(word)).unwrap();
+    block.split_once('\n').unwrap().1.to_owned()
+}
+
+/// JSON values, each on a line of its own.
+fn one_a_line(text: &str) -> String {
+    serde_json::Deserializer::from_str(text)
+        .into_iter::<Value>()
+        .map(|value| format!("{}\n", value.unwrap()))
+        .collect()
+}
+
+#[test]
+fn the_examples_of_the_guide_are_read_as_they_stand() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = |name: &str, content: &str| {
+        let path = dir.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let queries =
+        |output: &Output| serde_json::from_str::<Value>(&stdout(output)).unwrap()["queries"].clone();
+    let strict = ["--strict", "--json", "--summary"];
+    for (name, content) in
+        [("cases.jsonl", one_a_line(&example("\"fee-7\""))), ("cases.csv", example("ID,質問"))]
+    {
+        let cases = file(name, &content);
+        assert_eq!(queries(&eval(&[&["answers", "--cases", &cases], &strict[..]].concat())), 2, "{content}");
+    }
+    let stored = file("stored.jsonl", &one_a_line(&example("\"t-1\"")));
+    let replayed = stdout(&eval(&["replay", "--questions", &stored, "--strict", "--json"]));
+    assert_eq!(serde_json::from_str::<Value>(&replayed).unwrap()["questions"], 1);
+
+    for line in example("corpus.jsonl").lines() {
+        let (name, row) = line.trim().split_once(' ').unwrap();
+        file(name, &row.trim().replace("query-id<TAB>corpus-id<TAB>score", "q1\tfee\t1"));
+    }
+    let set = dir.path().join("my-set");
+    assert_eq!(queries(&eval(&[&["retrieval", "--dataset", text(&set)], &strict[..]].concat())), 1);
+    let gate = file("baseline.json", &example("\"allowed_drop\""));
+    let output = eval(&["gate", "--baseline", &gate]);
+    assert!(output.status.code().is_some_and(|code| code < 2), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
 #[test]
 fn a_reader_who_has_seen_enough_is_no_error() {
     let mut child = command(&["answers", "--cases", "eval/cases/tax.jsonl", "--json"])
