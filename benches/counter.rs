@@ -3,8 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on should stop where it is")]
 
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use divan::{Bencher, black_box};
@@ -12,10 +12,17 @@ use jiff::civil::{Date, date};
 use madoguchi::answer::retrieve::retrieve;
 use madoguchi::answer::understand::Question;
 use madoguchi::answer::{Ask, Engine, System};
+use madoguchi::app::{
+    Answerer, App, Closed, EntryFilter, Limits, NewStaff, Publisher, Role as Duty, SaveEntry, SortBy, Staff,
+    SystemClock,
+};
 use madoguchi::embed::{Embedder, Role, StaticModel, Text};
 use madoguchi::index::vector::Query;
+use madoguchi::kb::Snapshot;
+use madoguchi::kb::files::{Contents, FiledEntry};
 use madoguchi::kb::{Entry, files};
 use madoguchi::publish::Workshop;
+use madoguchi::store::SqliteStore;
 
 const ENTRIES: usize = 10_000;
 const TODAY: Date = date(2026, 11, 20);
@@ -207,4 +214,125 @@ fn embed_terms(bencher: Bencher<'_, '_>) {
 fn embed_text(bencher: Bencher<'_, '_>) {
     model();
     bencher.with_inputs(in_turn()).bench_values(|text| embed(text, &terms_of(text)));
+}
+
+/// The curation desk: 10,000 entries in the store, lists and searches over them, saves. Budgets of the desk: 100 ms for a
+/// list or search, 50 ms for a save.
+mod curation {
+    use super::*;
+
+    /// The engine of the other benches, for searches.
+    struct Shared;
+
+    impl Answerer for Shared {
+        fn answer(&self, ask: &Ask<'_>) -> madoguchi::answer::Outcome {
+            engine().answer(ask)
+        }
+        fn snapshot(&self) -> &Arc<Snapshot> {
+            engine().snapshot()
+        }
+        fn search(&self, query: &str, limit: usize) -> Vec<madoguchi::answer::Candidate> {
+            engine().search(query, limit)
+        }
+    }
+
+    impl Publisher for Shared {
+        fn build(&self, _: Snapshot) -> anyhow::Result<Arc<dyn Answerer>> {
+            Ok(Arc::new(Shared))
+        }
+        fn build_trial(&self, snapshot: Snapshot) -> anyhow::Result<Arc<dyn Answerer>> {
+            self.build(snapshot)
+        }
+    }
+
+    struct Desk {
+        runtime: tokio::runtime::Runtime,
+        app: App,
+        staff: Staff,
+        _folder: tempfile::TempDir,
+    }
+
+    fn desk() -> &'static Desk {
+        static DESK: OnceLock<Desk> = OnceLock::new();
+        DESK.get_or_init(|| {
+            let runtime = tokio::runtime::Runtime::new().unwrap();
+            let folder = tempfile::tempdir().unwrap();
+            let (app, staff) = runtime.block_on(async {
+                let store = SqliteStore::open(&folder.path().join("desk.db")).await.unwrap();
+                let app = App::new(
+                    Arc::new(store),
+                    Arc::new(Closed::default()),
+                    Arc::new(SystemClock),
+                    Limits::default(),
+                );
+                let app = app.with_publisher(Arc::new(Shared));
+                let filed = |entry: &Entry| FiledEntry { folder: "desk".into(), entry: entry.clone() };
+                let entries = engine().snapshot().entries.iter().map(filed).collect();
+                app.import_desk(&Contents { entries, ..Contents::default() }, false).await.unwrap();
+                app.serve_newest().await.unwrap();
+                let new = NewStaff {
+                    login: "sato".into(),
+                    name: String::new(),
+                    password: "correct horse".into(),
+                    roles: vec![Duty::Editor],
+                };
+                let staff = app.add_staff(new).await.unwrap();
+                (app, staff)
+            });
+            Desk { runtime, app, staff, _folder: folder }
+        })
+    }
+
+    fn list(bencher: Bencher<'_, '_>, filter: impl Fn() -> EntryFilter) {
+        let desk = desk();
+        bencher.bench_local(|| desk.runtime.block_on(desk.app.entries(&desk.staff, &filter())).unwrap());
+    }
+
+    #[divan::bench]
+    fn list_first_page(bencher: Bencher<'_, '_>) {
+        list(bencher, EntryFilter::default);
+    }
+
+    #[divan::bench]
+    fn list_filtered_and_sorted(bencher: Bencher<'_, '_>) {
+        list(bencher, || EntryFilter {
+            category: Some("入出金".into()),
+            never_asked: true,
+            sort: Some(SortBy::Question),
+            page: 3,
+            ..EntryFilter::default()
+        });
+    }
+
+    #[divan::bench]
+    fn search(bencher: Bencher<'_, '_>) {
+        let next = in_turn();
+        list(bencher, || EntryFilter { query: next().chars().take(100).collect(), ..EntryFilter::default() });
+    }
+
+    #[divan::bench]
+    fn save(bencher: Bencher<'_, '_>) {
+        let desk = desk();
+        let id = engine().snapshot().entries[0].id.clone();
+        let round = AtomicUsize::new(0);
+        bencher.bench_local(|| {
+            desk.runtime.block_on(async {
+                let now = desk.app.entry(&desk.staff, &id).await.unwrap();
+                let answer = format!("第{}稿", round.fetch_add(1, Ordering::Relaxed));
+                let content = Entry { answer, ..now.head.content };
+                let version = now.record.version;
+                let save = SaveEntry { version, content, reason: String::new(), external_id: None };
+                desk.app.save_entry(&desk.staff, save).await.unwrap()
+            })
+        });
+    }
+
+    #[divan::bench]
+    fn keep_draft(bencher: Bencher<'_, '_>) {
+        let desk = desk();
+        let content = engine().snapshot().entries[1].clone();
+        bencher.bench_local(|| {
+            desk.runtime.block_on(desk.app.keep_draft(&desk.staff, 1, content.clone())).unwrap()
+        });
+    }
 }

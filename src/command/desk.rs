@@ -59,7 +59,7 @@ pub struct IndexArgs {
 
 #[derive(Debug, Subcommand)]
 enum IndexCommand {
-    /// Remove the index and build it anew.
+    /// Remove the index and build it anew: from the database, or from the desk's files as long as there is none.
     Rebuild {
         /// Folder of the desk's files.
         #[arg(long, default_value = "kb")]
@@ -175,9 +175,16 @@ pub fn run_index(args: IndexArgs) -> anyhow::Result<ExitCode> {
     if folder.exists() {
         std::fs::remove_dir_all(&folder)?;
     }
-    let engine = Workshop::in_memory(models_folder(models.as_deref()))
-        .with_index(&folder)
-        .engine(files::load(&kb, today())?, today())?;
-    println!("{}: {} entries indexed", folder.display(), engine.index().documents.len());
+    let workshop = Workshop::in_memory(models_folder(models.as_deref())).with_index(&folder);
+    let entries = if data.join(DATABASE).is_file() {
+        tokio::runtime::Runtime::new()?.block_on(async {
+            let app = open(&data).await?.with_publisher(Arc::new(workshop));
+            app.serve_newest().await?;
+            Ok::<_, anyhow::Error>(app.snapshot().entries.len())
+        })?
+    } else {
+        workshop.engine(files::load(&kb, today())?, today())?.index().documents.len()
+    };
+    println!("{}: {entries} entries indexed", folder.display());
     Ok(ExitCode::SUCCESS)
 }

@@ -9,11 +9,12 @@ use super::Web;
 use super::auth::SignedInStaff;
 use super::dto::time;
 use super::entry_dto::{
-    ActDto, BulkDto, BulkResultDto, BulkResultsDto, DiffDto, EntriesDto, EntriesQuery, EntryDto, HistoryDto,
-    KeepDraftDto, KeptDto, PreviewDto, PreviewedDto, SaveEntryDto,
+    ActDto, BulkDto, BulkResultDto, BulkResultsDto, EntriesDto, EntriesQuery, EntryDto, KeepDraftDto,
+    KeptDto, PreviewDto, PreviewedDto, SaveEntryDto,
 };
 use super::error::{ApiError, Problem};
 use super::extract::{Json, Query};
+use super::history_dto::{DiffDto, HistoryDto};
 use super::markdown::to_html;
 use super::pages::language;
 use super::texts::{Texts, language_of};

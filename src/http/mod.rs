@@ -1,8 +1,9 @@
 //! The only module that knows HTTP, JSON and HTML: a thin skin over [`crate::app::App`].
 //!
 //! Reading order: `routes` shows every route with who may call it; `server` accepts connections, `edge` wraps every
-//! request (limits, headers, problem documents, metrics), `auth` guards; `conversations`, `search`, `staff` are the
-//! API's handlers, `dto` its shapes, `events` its live streams; `pages` and `assets` are what a browser sees.
+//! request (limits, headers, problem documents, metrics), `auth` guards; `conversations`, `search`, `staff`, `entries`
+//! and `accounts` are the API's handlers, the `dto` files its shapes, `events` its live streams; the `pages` files,
+//! `staff_frame` around those of the staff, and `assets` are what a browser sees.
 //! Decides nothing about conversations: that is the app's.
 
 mod accounts;
@@ -11,12 +12,16 @@ mod auth;
 mod conversations;
 mod dto;
 mod edge;
+mod editor_page;
 mod entries;
 mod entry_dto;
 mod entry_pages;
+mod entry_view;
 mod error;
 mod events;
 mod extract;
+mod history_dto;
+mod history_pages;
 mod idempotency;
 mod limits;
 mod markdown;

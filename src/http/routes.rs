@@ -10,8 +10,8 @@ use axum::routing::{MethodRouter, delete, get, post};
 use super::auth::{Caller, Guard, guard};
 use super::error::ApiError;
 use super::{
-    Web, accounts, assets, conversations, edge, entries, entry_pages, events, operations, pages, search,
-    staff, staff_events, staff_pages, trial_page,
+    Web, accounts, assets, conversations, edge, editor_page, entries, entry_pages, events, history_pages,
+    operations, pages, search, staff, staff_events, staff_pages, trial_page,
 };
 use crate::app::Role;
 
@@ -60,10 +60,10 @@ fn table() -> Vec<(RouteInfo, MethodRouter<Web>)> {
         read("/staff/account", SignedIn, get(staff_pages::account_form)),
         write("/staff/account", SignedIn, post(staff_pages::set_account)),
         read("/staff/entries", SignedIn, get(entry_pages::entries)),
-        read("/staff/entries/new", EDITOR, get(entry_pages::new_entry)),
-        read("/staff/entries/{id}", SignedIn, get(entry_pages::entry)),
-        read("/staff/entries/{id}/history", SignedIn, get(entry_pages::history)),
-        read("/staff/review", APPROVER, get(entry_pages::review)),
+        read("/staff/entries/new", EDITOR, get(editor_page::new_entry)),
+        read("/staff/entries/{id}", SignedIn, get(editor_page::entry)),
+        read("/staff/entries/{id}/history", SignedIn, get(history_pages::history)),
+        read("/staff/review", APPROVER, get(history_pages::review)),
         read("/staff/test", SignedIn, get(trial_page::test_pane)),
         read("/staff/accounts", ADMIN, get(accounts::accounts)),
         // Customers

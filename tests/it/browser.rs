@@ -182,7 +182,7 @@ pub fn page(desk: &Counter) -> String {
     format!("http://{}/?lang=ja", desk.at)
 }
 
-const FEE: &str = "日本円の出金にかかる手数料はいくらですか?";
+pub const FEE: &str = "日本円の出金にかかる手数料はいくらですか?";
 
 #[tokio::test]
 async fn a_customer_asks_and_gets_an_answer() {

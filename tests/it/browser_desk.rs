@@ -5,10 +5,8 @@ use fantoccini::Locator;
 use fantoccini::key::Key;
 use madoguchi::app::Role;
 
-use crate::browser::{Browser, Driver, enter, tab};
+use crate::browser::{Browser, Driver, FEE, enter, tab};
 use crate::counter::{Counter, PATIENCE};
-
-const FEE: &str = "日本円の出金にかかる手数料はいくらですか?";
 
 async fn entry(browser: &Browser, desk: &Counter, rest: &str) {
     browser.open(&format!("http://{}/staff/entries/{rest}", desk.at)).await;
