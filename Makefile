@@ -3,7 +3,7 @@
 
 run: setup
 	target/release/madoguchi kb lint
-	target/release/madoguchi serve
+	target/release/madoguchi serve --cases eval/cases
 
 setup:
 	scripts/setup.sh

@@ -15,7 +15,11 @@ mod desk;
 mod desk_files;
 mod entry_list;
 mod events;
+mod gaps;
 mod history;
+mod impact;
+mod imports;
+mod insight;
 mod order;
 mod ports;
 mod publishing;
@@ -36,7 +40,11 @@ pub use curation_types::{
 };
 pub use desk_files::{ImportReport, WHO_IMPORTS};
 pub use events::TurnStream;
+pub use gaps::{GapAction, GapDetail, GapView};
 pub use history::{FieldDiff, diff};
+pub use impact::PreviewState;
+pub use imports::{ExportFormat, ImportOutcome, ImportSettings, ImportView, Updated};
+pub use insight::{DayInsight, EntryInsight, Insight};
 pub use ports::{Answerer, Clock, Closed, Publisher, SystemClock};
 pub use publishing::{Service, WHO_KEEPS_TIME};
 pub use staff::NewStaff;
@@ -71,6 +79,8 @@ pub struct App {
     catalogue: Catalogue,
     publishing: Publishing,
     trials: Trials,
+    gap_search: tokio::sync::Mutex<()>,
+    previews: impact::Previews,
 }
 
 impl App {
@@ -92,6 +102,8 @@ impl App {
             catalogue: Catalogue::default(),
             publishing: Publishing::default(),
             trials: Trials::default(),
+            gap_search: tokio::sync::Mutex::default(),
+            previews: impact::Previews::default(),
         }
     }
 

@@ -5,19 +5,23 @@
 mod collisions;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde::{Deserialize, Serialize};
 
-use crate::answer::{Ask, Engine, Outcome};
+use crate::answer::{Ask, Candidate, Engine, Outcome};
 use crate::eval::answers::{AnswerOptions, AnswerRun, Answerer, run_answers};
-use crate::eval::cases::{Case, Cases};
+use crate::eval::cases::Cases;
 use crate::eval::figures::worsening;
 use crate::eval::gate::{Baseline, Bound};
-use crate::eval::replay::{Made, StoredQuestion, replay};
+use crate::eval::replay::replay;
 use crate::eval::statistics::{Bootstrap, ones};
 use crate::eval::verdict::Verdict;
 
+pub use crate::eval::cases::{Case, Expected};
+pub use crate::eval::replay::{Made, StoredQuestion};
+use crate::kb::Snapshot;
 pub use collisions::{Collision, CollisionKind};
 
 /// By how much a figure may get worse through one publication; beyond, the gate blocks it.
@@ -30,12 +34,38 @@ pub const BUDGET: [(&str, f64); 6] = [
     ("false_handoff", 0.02),
 ];
 
+/// A desk that can be asked: the engine, or what stands in for it.
+pub trait Served: Sync {
+    /// Decides on a question.
+    fn answer(&self, ask: &Ask<'_>) -> Outcome;
+
+    /// What it answers from.
+    fn snapshot(&self) -> &Arc<Snapshot>;
+
+    /// Entries nearest to a text, best first.
+    fn search(&self, text: &str, limit: usize) -> Vec<Candidate>;
+}
+
+impl Served for Engine {
+    fn answer(&self, ask: &Ask<'_>) -> Outcome {
+        Engine::answer(self, ask)
+    }
+
+    fn snapshot(&self) -> &Arc<Snapshot> {
+        Engine::snapshot(self)
+    }
+
+    fn search(&self, text: &str, limit: usize) -> Vec<Candidate> {
+        Engine::search(self, text, limit)
+    }
+}
+
 /// What is compared.
 pub struct Question<'a> {
     /// What customers are served from now.
-    pub before: &'a Engine,
+    pub before: &'a dyn Served,
     /// What they would be served from.
-    pub after: &'a Engine,
+    pub after: &'a dyn Served,
     /// Ids of the entries that differ.
     pub changed: &'a [String],
     /// Cases with what is expected.
@@ -158,7 +188,7 @@ pub fn assess(question: &Question<'_>, progress: &(dyn Fn(usize, usize) + Sync))
 
 /// An engine that says when it was asked.
 struct Counted<'a, T: Fn() + Sync> {
-    engine: &'a Engine,
+    engine: &'a dyn Served,
     tick: &'a T,
 }
 

@@ -60,6 +60,9 @@ impl App {
                 if *action == Action::Submit && !found.is_empty() {
                     return Err(AppError::Flawed(found));
                 }
+                if matches!(action, Action::Publish | Action::Schedule(_)) {
+                    self.gate(id, record.life.head, &words).await?;
+                }
                 (event_of(*action, staff), None)
             }
             BulkAction::SetOwner(owner) => {

@@ -105,6 +105,9 @@ impl App {
                 return Err(AppError::Flawed(found));
             }
         }
+        if matches!(action, Action::Publish | Action::Schedule(_)) {
+            self.gate(id, record.life.head, &words).await?;
+        }
         let change = self.change_of(staff, &record, &event_of(action, staff), None, words)?;
         self.make(staff, change).await
     }

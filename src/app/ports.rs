@@ -16,6 +16,11 @@ pub trait Answerer: Send + Sync {
 
     /// The entries nearest to `query`, best first, at most `limit`.
     fn search(&self, query: &str, limit: usize) -> Vec<Candidate>;
+
+    /// The embedding of a text, of length 1 or all zeros; `None` without a model.
+    fn embed(&self, _text: &str) -> Option<Vec<f32>> {
+        None
+    }
 }
 
 impl Answerer for Engine {
@@ -29,6 +34,10 @@ impl Answerer for Engine {
 
     fn search(&self, query: &str, limit: usize) -> Vec<Candidate> {
         Engine::search(self, query, limit)
+    }
+
+    fn embed(&self, text: &str) -> Option<Vec<f32>> {
+        Engine::embed(self, text)
     }
 }
 

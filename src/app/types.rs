@@ -6,6 +6,7 @@ use super::curation_types::EntryDetail;
 use crate::chat::{Mode, Refused, Turn};
 use crate::handoff::{ConversationId, Packet, StaffId, Ticket, TicketId, TicketState, TraceId};
 use crate::kb::curate::Refusal;
+use crate::kb::exchange::ReadError;
 use crate::kb::flaws::Flaw;
 use crate::kb::{HandOffReason, Language, Priority};
 use crate::store::{Role, StoreError};
@@ -253,6 +254,9 @@ pub enum AppError {
     /// The entry is not fit for this.
     #[error("the entry has {} flaw(s)", .0.len())]
     Flawed(Vec<Flaw>),
+    /// A file that cannot be read, and why.
+    #[error(transparent)]
+    Unreadable(ReadError),
     /// The change is stored, but what customers are served from could not be rebuilt; they get what was before.
     #[error("stored, but not served yet: {0}")]
     NotServed(String),
@@ -280,6 +284,7 @@ impl AppError {
             AppError::Invalid { .. } => "invalid",
             AppError::Stale(_) => "stale",
             AppError::Flawed(_) => "flawed",
+            AppError::Unreadable(_) => "unreadable_file",
             AppError::NotServed(_) => "not_served",
             AppError::Conflict => "conflict",
             AppError::Unavailable(_) => "unavailable",

@@ -152,7 +152,7 @@ async fn open(data: &Path) -> anyhow::Result<App> {
 }
 
 fn lint(kb: &Path) -> anyhow::Result<ExitCode> {
-    let (desk, problems) = files::read(kb, today());
+    let (desk, problems) = files::lint(kb, today());
     for problem in &problems {
         println!("{}", kb.join(&problem.file).display().to_string() + &problem.place());
     }

@@ -10,8 +10,9 @@ use clap::Args;
 use tokio::net::TcpListener;
 
 use super::today;
-use crate::app::{App, Closed, SystemClock};
+use crate::app::{App, Closed, SystemClock, WHO_IMPORTS};
 use crate::config::{Config, Flags};
+use crate::eval::cases::Cases;
 use crate::http::{self, Settings};
 use crate::kb::files;
 use crate::publish::Workshop;
@@ -32,6 +33,9 @@ pub struct ServeArgs {
     /// Folder of the models.
     #[arg(long)]
     models: Option<PathBuf>,
+    /// Cases that the preview before publishing asks; taken over at every start, in place of those with the same ids.
+    #[arg(long)]
+    cases: Option<PathBuf>,
     /// Configuration file (TOML).
     #[arg(long)]
     config: Option<PathBuf>,
@@ -48,10 +52,10 @@ const TICK_EVERY: std::time::Duration = std::time::Duration::from_secs(1);
 /// # Errors
 /// When the configuration, the desk's files, the index or the database is unusable; names file or key.
 pub fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
-    let ServeArgs { listen, data, kb, models, config } = args;
+    let ServeArgs { listen, data, kb, models, cases, config } = args;
     let config = Config::load(&Flags { config, listen, data_dir: data, kb_dir: kb, models_dir: models })?;
     start_log(&config);
-    tokio::runtime::Runtime::new()?.block_on(serve(config))?;
+    tokio::runtime::Runtime::new()?.block_on(serve(config, cases.as_deref()))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -61,7 +65,7 @@ fn start_log(config: &Config) {
     if config.log_json { log.json().init() } else { log.init() }
 }
 
-async fn serve(config: Config) -> anyhow::Result<()> {
+async fn serve(config: Config, cases: Option<&Path>) -> anyhow::Result<()> {
     std::fs::create_dir_all(&config.data_dir).with_context(|| {
         format!("cannot create {}; choose a writable folder with --data", config.data_dir.display())
     })?;
@@ -78,6 +82,12 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let app = Arc::new(app.with_publisher(Arc::new(workshop)));
     take_over(&app, &config.kb_dir).await?;
     app.serve_newest().await.context("the desk cannot be served")?;
+    if let Some(path) = cases {
+        let snapshot = app.snapshot();
+        let cases = Cases::read(path, &|id| snapshot.entry(id).is_some(), false)?;
+        app.keep_cases(&cases.cases, WHO_IMPORTS).await?;
+        tracing::info!(cases = cases.cases.len(), skipped = cases.skipped.count(), "cases for previews");
+    }
     greet(&app, &listener).await?;
     let sweeper = tokio::spawn(sweep(Arc::clone(&app)));
     let timer = tokio::spawn(keep_time(Arc::clone(&app)));

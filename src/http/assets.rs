@@ -26,6 +26,7 @@ static ASSETS: LazyLock<Vec<(&str, &str, String)>> = LazyLock::new(|| {
         ("desk.css", CSS, include_str!("assets/desk.css")),
         ("desk.js", JS, include_str!("assets/desk.js")),
         ("entries.js", JS, include_str!("assets/entries.js")),
+        ("exchange.js", JS, include_str!("assets/exchange.js")),
         ("editor.js", JS, include_str!("assets/editor.js")),
         ("test.js", JS, include_str!("assets/test.js")),
         ("accounts.js", JS, include_str!("assets/accounts.js")),

@@ -10,6 +10,7 @@ use super::entry_dto::{EntryDto, FlawDto};
 use super::texts::{Texts, fill};
 use crate::app::AppError;
 use crate::kb::Language;
+use crate::kb::exchange::ReadError;
 use crate::kb::flaws::Flaw;
 
 /// A failed request. Handlers return it; the edge renders it in the client's language.
@@ -36,6 +37,8 @@ pub(super) enum More {
     Current(serde_json::Value),
     /// What is wrong with the fields of what was sent.
     Flaws(Vec<Flaw>),
+    /// Why a file cannot be read.
+    Unreadable(ReadError),
 }
 
 impl ApiError {
@@ -71,6 +74,8 @@ impl ApiError {
             "trace" => "trace_not_found",
             "revision" => "revision_not_found",
             "account" => "account_not_found",
+            "import" => "import_not_found",
+            "gap" => "gap_not_found",
             _ => "not_found",
         };
         Self::new(StatusCode::NOT_FOUND, code)
@@ -78,9 +83,16 @@ impl ApiError {
 
     /// The document a client gets.
     pub(super) fn problem(&self, texts: Texts) -> Problem {
+        let mut values = self.public.clone();
+        if let Some(More::Unreadable(error)) = self.more.as_deref() {
+            values.push((
+                "why",
+                texts.fill(&format!("import.file.{}", error.code()), &[("value", error.value())]),
+            ));
+        }
         let text = |part: &str| {
             let key = format!("problem.{}.{part}", self.code);
-            texts.find(&key).map(|text| fill(text, &self.public))
+            texts.find(&key).map(|text| fill(text, &values))
         };
         let fallback =
             |part: &str| texts.find(&format!("problem.internal.{part}")).unwrap_or(part).to_owned();
@@ -158,6 +170,10 @@ impl From<AppError> for ApiError {
                 let error = Self::new(StatusCode::UNPROCESSABLE_ENTITY, code).with("count", flaws.len());
                 Self { more: Some(Box::new(More::Flaws(flaws))), ..error }
             }
+            AppError::Unreadable(error) => Self {
+                more: Some(Box::new(More::Unreadable(error))),
+                ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, code)
+            },
             AppError::NotServed(why) => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, code).with("why", why).retry_after(30)
             }
@@ -229,7 +245,9 @@ mod tests {
                 seen.extend(codes.captures_iter(&source).map(|found| found[1].to_owned()));
             }
         }
-        for what in ["conversation", "ticket", "entry", "trace", "revision", "account", "page"] {
+        for what in
+            ["conversation", "ticket", "entry", "trace", "revision", "account", "import", "gap", "page"]
+        {
             seen.insert(ApiError::not_found(what).code.to_owned());
         }
         // The codes of `AppError` and of what a conversation refuses, which sources outside this folder name.
@@ -261,6 +279,14 @@ mod tests {
             "stale",
             "flawed",
             "not_served",
+            "unreadable_file",
+            "import_not_ready",
+            "import_not_applied",
+            "cell_too_long",
+            "gap_closed",
+            "gap_open",
+            "gate_blocked",
+            "not_previewed",
         ] {
             seen.insert(code.to_owned());
         }

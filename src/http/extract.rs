@@ -57,6 +57,20 @@ impl<T: DeserializeOwned> FromRequest<Web> for Form<T> {
     }
 }
 
+/// A file as it is, at most [`MAX_FILE`] bytes.
+pub(super) struct File(pub(super) Bytes);
+
+/// Largest file that is taken.
+pub(super) const MAX_FILE: usize = 20 * 1024 * 1024;
+
+impl FromRequest<Web> for File {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &Web) -> Result<Self, ApiError> {
+        read_body(request, MAX_FILE).await.map(Self)
+    }
+}
+
 /// The query string.
 pub(super) struct Query<T>(pub(super) T);
 

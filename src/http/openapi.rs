@@ -5,7 +5,7 @@ use utoipa::{Modify, OpenApi};
 
 use super::dto::{StatusDto, TurnDto};
 use super::staff_dto::SaidDto;
-use super::{accounts, conversations, entries, events, search, staff, staff_events};
+use super::{accounts, conversations, entries, events, gaps, imports, insight, search, staff, staff_events};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -26,6 +26,9 @@ use super::{accounts, conversations, entries, events, search, staff, staff_event
         entries::take_entry_down, entries::roll_entry_back, entries::act_on_entries, entries::get_history,
         entries::get_diff, entries::preview, accounts::list_accounts, accounts::create_account,
         accounts::change_account,
+        gaps::get_impact, gaps::get_checks, imports::give_import, imports::list_imports,
+        imports::get_import, imports::set_import, imports::apply_import, imports::undo_import, imports::get_rejected,
+        imports::export_entries, gaps::list_gaps, gaps::get_gap, gaps::act_on_gap, insight::get_insight, insight::get_entries_csv, insight::get_days_csv,
     ),
     components(schemas(TurnDto, StatusDto, SaidDto)),
     tags(
@@ -34,6 +37,9 @@ use super::{accounts, conversations, entries, events, search, staff, staff_event
         (name = "entries", description = "The curation desk: writing, reviewing, publishing. Any staff reads; editors \
                                           write, approvers approve and publish. Changing calls need `X-CSRF-Token`."),
         (name = "accounts", description = "Staff accounts, for administrators."),
+        (name = "insight", description = "How the desk and each entry did."),
+        (name = "exchange", description = "Files in and out. What is taken over is a draft and goes through review."),
+        (name = "gaps", description = "What customers asked in vain, until a person takes it up or puts it aside."),
         (name = "staff", description = "The staff's side. Needs a session; changing calls need `X-CSRF-Token`."),
     ),
     modifiers(&Security)

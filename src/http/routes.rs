@@ -10,8 +10,9 @@ use axum::routing::{MethodRouter, delete, get, post};
 use super::auth::{Caller, Guard, guard};
 use super::error::ApiError;
 use super::{
-    Web, accounts, assets, conversations, edge, editor_page, entries, entry_pages, events, history_pages,
-    operations, pages, search, staff, staff_events, staff_pages, trial_page,
+    Web, accounts, assets, conversations, edge, editor_page, entries, entry_pages, events, exchange_pages,
+    gaps, history_pages, imports, insight, operations, pages, search, staff, staff_events, staff_pages,
+    trial_page,
 };
 use crate::app::Role;
 
@@ -66,6 +67,12 @@ fn table() -> Vec<(RouteInfo, MethodRouter<Web>)> {
         read("/staff/review", APPROVER, get(history_pages::review)),
         read("/staff/test", SignedIn, get(trial_page::test_pane)),
         read("/staff/accounts", ADMIN, get(accounts::accounts)),
+        read("/staff/entries/{id}/impact", EDITOR, get(exchange_pages::impact)),
+        read("/staff/imports", EDITOR, get(exchange_pages::imports)),
+        read("/staff/imports/{id}", EDITOR, get(exchange_pages::import)),
+        read("/staff/gaps", EDITOR, get(exchange_pages::gaps)),
+        read("/staff/gaps/{id}", EDITOR, get(exchange_pages::gap)),
+        read("/staff/insight", EDITOR, get(insight::insight)),
         // Customers
         write("/api/v1/conversations", Anyone, post(conversations::start_conversation)),
         read("/api/v1/conversations/{id}", Customer, get(conversations::get_conversation)),
@@ -112,6 +119,23 @@ fn table() -> Vec<(RouteInfo, MethodRouter<Web>)> {
         read("/api/v1/accounts", ADMIN, get(accounts::list_accounts)),
         write("/api/v1/accounts", ADMIN, post(accounts::create_account)),
         write("/api/v1/accounts/{id}", ADMIN, post(accounts::change_account)),
+        // Import, export, gaps
+        read("/api/v1/imports", EDITOR, get(imports::list_imports)),
+        write("/api/v1/imports", EDITOR, post(imports::give_import)),
+        read("/api/v1/imports/{id}", EDITOR, get(imports::get_import)),
+        read("/api/v1/imports/{id}/rejected.csv", EDITOR, get(imports::get_rejected)),
+        write("/api/v1/imports/{id}/settings", EDITOR, post(imports::set_import)),
+        write("/api/v1/imports/{id}/apply", EDITOR, post(imports::apply_import)),
+        write("/api/v1/imports/{id}/undo", EDITOR, post(imports::undo_import)),
+        read("/api/v1/export/{file}", EDITOR, get(imports::export_entries)),
+        read("/api/v1/gaps", EDITOR, get(gaps::list_gaps)),
+        read("/api/v1/gaps/{id}", EDITOR, get(gaps::get_gap)),
+        write("/api/v1/gaps/{id}", EDITOR, post(gaps::act_on_gap)),
+        read("/api/v1/entries/{id}/impact", EDITOR, get(gaps::get_impact)),
+        read("/api/v1/entries/{id}/checks", EDITOR, get(gaps::get_checks)),
+        read("/api/v1/insight", EDITOR, get(insight::get_insight)),
+        read("/api/v1/insight/entries.csv", EDITOR, get(insight::get_entries_csv)),
+        read("/api/v1/insight/days.csv", EDITOR, get(insight::get_days_csv)),
         // Operations
         read("/healthz", Anyone, get(operations::healthz)),
         read("/readyz", Anyone, get(operations::readyz)),

@@ -17,11 +17,14 @@ use crate::handoff::StaffId;
 use crate::kb::{Language, Status};
 
 /// The staff's places: path, text, and who finds them in the bar.
-const PLACES: [(&str, &str, Role); 5] = [
+const PLACES: [(&str, &str, Role); 8] = [
     ("/staff", "nav.queue", Role::Agent),
     ("/staff/entries", "nav.entries", Role::Editor),
     ("/staff/review", "nav.review", Role::Approver),
+    ("/staff/gaps", "nav.gaps", Role::Editor),
     ("/staff/test", "nav.test", Role::Editor),
+    ("/staff/imports", "nav.imports", Role::Editor),
+    ("/staff/insight", "nav.insight", Role::Editor),
     ("/staff/accounts", "nav.accounts", Role::Admin),
 ];
 

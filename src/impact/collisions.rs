@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::Question;
-use crate::answer::{Ask, Decision, Engine};
+use super::{Question, Served};
+use crate::answer::{Ask, Decision};
 
 /// Neighbours looked at for each phrasing of a changed entry.
 const NEIGHBOURS: usize = 3;
@@ -93,7 +93,7 @@ impl Phrasings {
     }
 }
 
-fn texts(engine: &Engine, id: &str) -> Vec<String> {
+fn texts(engine: &dyn Served, id: &str) -> Vec<String> {
     let entry = engine.snapshot().entry(id);
     entry.map_or_else(Vec::new, |entry| {
         std::iter::once(&entry.question).chain(&entry.phrasings).cloned().collect()
@@ -101,7 +101,7 @@ fn texts(engine: &Engine, id: &str) -> Vec<String> {
 }
 
 /// What becomes of the entry's own phrasing, if not an answer with the entry.
-fn collision(engine: &Engine, entry: &str, phrasing: &str) -> Option<(CollisionKind, String)> {
+fn collision(engine: &dyn Served, entry: &str, phrasing: &str) -> Option<(CollisionKind, String)> {
     let topic_of =
         |id: &str| engine.snapshot().entry(id).map_or_else(|| id.to_owned(), |e| e.topic().to_owned());
     let own = topic_of(entry);

@@ -17,6 +17,7 @@ use jiff::civil::Date;
 pub use entry_file::{parse_entry, write_entry};
 pub use writer::{Written, write};
 
+use super::checks::Claims;
 use super::rules::{Rule, RuleSet};
 use super::snapshot::DeskFiles;
 use super::{Desk, Entry, HandOffExample, HandOffReason, SmallTalk, Status, Wording};
@@ -102,6 +103,20 @@ pub fn read(folder: &Path, today: Date) -> (DeskFiles, Vec<Problem>) {
     let mut problems = Vec::new();
     let (documents, sources) = read_texts(folder, today, &mut problems);
     let desk = parse(&documents, &mut problems);
+    problems.sort();
+    (DeskFiles { entries: sources.into_iter().map(|source| source.entry).collect(), ..desk }, problems)
+}
+
+/// As [`read`], and entries that claim what must not be claimed are mistakes too. Serving and taking over go on with
+/// those: it is for reviewers to judge.
+pub fn lint(folder: &Path, today: Date) -> (DeskFiles, Vec<Problem>) {
+    let mut problems = Vec::new();
+    let (documents, sources) = read_texts(folder, today, &mut problems);
+    let desk = parse(&documents, &mut problems);
+    match documents.get(CLAIMS).map(|text| Claims::parse(text)).transpose() {
+        Ok(claims) => check::claims(&sources, &claims.unwrap_or_default(), &mut problems),
+        Err(error) => problems.push(Problem::new(Path::new(CLAIMS), error.line, error.reason)),
+    }
     problems.sort();
     (DeskFiles { entries: sources.into_iter().map(|source| source.entry).collect(), ..desk }, problems)
 }
@@ -201,7 +216,10 @@ const NAMES: [&str; 6] =
     ["desk.toml", "rules.toml", "wording.toml", "smalltalk.toml", "synonyms.txt", "dictionary.csv"];
 
 /// Files a desk may have.
-const OPTIONAL: [&str; 1] = ["claims.toml"];
+const OPTIONAL: [&str; 1] = [CLAIMS];
+
+/// Claims an entry must not make, and words it should explain.
+pub const CLAIMS: &str = "claims.toml";
 
 fn read_utf8(folder: &Path, file: &Path, problems: &mut Vec<Problem>) -> Option<String> {
     match fs::read(folder.join(file)) {

@@ -5,6 +5,8 @@
 mod text;
 mod workbook;
 
+use serde::{Deserialize, Serialize};
+
 pub use text::decode;
 
 /// Largest file read, in bytes: it is held in memory.
@@ -19,7 +21,7 @@ pub const MAX_CELL: usize = 1 << 20;
 pub const MAX_UNPACKED: u64 = 128 << 20;
 
 /// A header and the rows below it.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Table {
     /// Column names, trimmed.
     pub header: Vec<String>,
@@ -34,7 +36,7 @@ pub struct Table {
 }
 
 /// One row of a table.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Line {
     /// The header is row 1; in CSV and TSV the line the row starts on.
     pub number: usize,

@@ -40,9 +40,10 @@ pub(super) fn read_only(file: &Path) -> SqliteConnectOptions {
 
 /// The schema's steps, embedded.
 pub(super) fn migrations() -> Migrator {
-    const STEPS: [(&str, &str); 2] = [
+    const STEPS: [(&str, &str); 3] = [
         ("first", include_str!("migrations/0001_first.sql")),
         ("curation", include_str!("migrations/0002_curation.sql")),
+        ("exchange", include_str!("migrations/0003_exchange.sql")),
     ];
     let migration = |(version, (name, sql)): (i64, (&'static str, &'static str))| {
         Migration::new(version, Cow::Borrowed(name), MigrationType::Simple, sql.into_sql_str(), false)

@@ -7,6 +7,8 @@ mod curation_records;
 mod dialect;
 mod documents;
 mod entries;
+mod exchange;
+mod exchange_records;
 mod records;
 mod sqlite;
 mod tickets;
@@ -22,6 +24,9 @@ use crate::handoff::{ConversationId, Packet, StaffId, Ticket, TicketId, TraceId}
 use crate::kb::Priority;
 use crate::kb::curate::Revision;
 pub use curation_records::{DocumentRecord, DraftRecord, EntryChange, EntryRecord, LogRecord, Usage};
+pub use exchange_records::{
+    CaseRecord, GapChange, GapLog, GapQuestion, GapRecord, ImportRecord, ImportState,
+};
 pub use records::{
     Change, Created, FeedbackRecord, QuestionRecord, Role, SessionRecord, StaffRecord, StoredConversation,
     TicketQuery,
@@ -188,6 +193,32 @@ pub trait Store: Send + Sync {
 
     /// Every state of one document, newest first.
     async fn document_history(&self, name: &str) -> Result<Vec<DocumentRecord>, StoreError>;
+
+    /// Stores an import's new state with the changes to entries that belong to it, all or nothing. `Conflict` unless every
+    /// version is the one that was loaded.
+    async fn keep_import(&self, import: ImportRecord, changes: Vec<EntryChange>) -> Result<(), StoreError>;
+
+    /// An import with its table.
+    async fn import(&self, id: &str) -> Result<Option<ImportRecord>, StoreError>;
+
+    /// The newest imports without their tables, newest first.
+    async fn imports(&self, limit: u32) -> Result<Vec<ImportRecord>, StoreError>;
+
+    /// Commits changes to gaps and the cases that come with them, all or nothing. `Conflict` as above. A question that is
+    /// in a gap already stays there; a case replaces the one with its id.
+    async fn change_gaps(&self, changes: Vec<GapChange>, cases: Vec<CaseRecord>) -> Result<(), StoreError>;
+
+    /// All gaps, oldest first.
+    async fn gaps(&self) -> Result<Vec<GapRecord>, StoreError>;
+
+    /// The questions of all gaps, newest first.
+    async fn gap_questions(&self) -> Result<Vec<GapQuestion>, StoreError>;
+
+    /// The log of a gap, newest first.
+    async fn gap_log(&self, gap: &str) -> Result<Vec<GapLog>, StoreError>;
+
+    /// All cases, by id.
+    async fn cases(&self) -> Result<Vec<CaseRecord>, StoreError>;
 
     /// How entries did with customers since `since`, by entry id.
     async fn usage(&self, since: i64) -> Result<HashMap<String, Usage>, StoreError>;

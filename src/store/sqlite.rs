@@ -10,12 +10,13 @@ use sqlx::sqlite::{Sqlite, SqlitePoolOptions};
 use sqlx::{ConnectOptions, Connection};
 
 use super::curation_records::{DocumentRecord, DraftRecord, EntryChange, EntryRecord, LogRecord, Usage};
+use super::exchange_records::{CaseRecord, GapChange, GapLog, GapQuestion, GapRecord, ImportRecord};
 use super::records::{
     Change, Created, FeedbackRecord, QuestionRecord, SessionRecord, StaffRecord, StoredConversation,
     TicketQuery,
 };
 use super::writer::Writer;
-use super::{Store, StoreError, accounts, conversations, dialect, documents, entries, tickets};
+use super::{Store, StoreError, accounts, conversations, dialect, documents, entries, exchange, tickets};
 use crate::answer::Trace;
 use crate::chat::Turn;
 use crate::handoff::{ConversationId, Packet, StaffId, Ticket, TicketId, TraceId};
@@ -292,6 +293,42 @@ impl Store for SqliteStore {
 
     async fn document_history(&self, name: &str) -> Result<Vec<DocumentRecord>, StoreError> {
         documents::history(&mut *self.reader().await?, name).await
+    }
+
+    async fn keep_import(&self, import: ImportRecord, changes: Vec<EntryChange>) -> Result<(), StoreError> {
+        self.writer
+            .write(move |conn| Box::pin(async move { exchange::keep_import(conn, &import, &changes).await }))
+            .await
+    }
+
+    async fn import(&self, id: &str) -> Result<Option<ImportRecord>, StoreError> {
+        exchange::import(&mut *self.reader().await?, id).await
+    }
+
+    async fn imports(&self, limit: u32) -> Result<Vec<ImportRecord>, StoreError> {
+        exchange::imports(&mut *self.reader().await?, limit).await
+    }
+
+    async fn change_gaps(&self, changes: Vec<GapChange>, cases: Vec<CaseRecord>) -> Result<(), StoreError> {
+        self.writer
+            .write(move |conn| Box::pin(async move { exchange::change_gaps(conn, &changes, &cases).await }))
+            .await
+    }
+
+    async fn gaps(&self) -> Result<Vec<GapRecord>, StoreError> {
+        exchange::gaps(&mut *self.reader().await?).await
+    }
+
+    async fn gap_questions(&self) -> Result<Vec<GapQuestion>, StoreError> {
+        exchange::gap_questions(&mut *self.reader().await?).await
+    }
+
+    async fn gap_log(&self, gap: &str) -> Result<Vec<GapLog>, StoreError> {
+        exchange::gap_log(&mut *self.reader().await?, gap).await
+    }
+
+    async fn cases(&self) -> Result<Vec<CaseRecord>, StoreError> {
+        exchange::cases(&mut *self.reader().await?).await
     }
 
     async fn usage(&self, since: i64) -> Result<HashMap<String, Usage>, StoreError> {

@@ -20,14 +20,14 @@ async fn retype(browser: &Browser, selector: &str, text: &str) {
 }
 
 /// Presses a button that ends in a new page, and waits for that.
-async fn press(browser: &Browser, selector: &str) {
+pub async fn press(browser: &Browser, selector: &str) {
     browser.js("document.documentElement.dataset.old = 'true'").await;
     browser.click(selector).await;
     arrive(browser).await;
 }
 
 /// The same for a button that asks first.
-async fn press_and_agree(browser: &Browser, selector: &str) {
+pub async fn press_and_agree(browser: &Browser, selector: &str) {
     browser.js("document.documentElement.dataset.old = 'true'").await;
     browser.click(selector).await;
     browser.client.accept_alert().await.unwrap();

@@ -18,12 +18,12 @@ use crate::counter::Press;
 use crate::desk::{TODAY, kb};
 use crate::fakes::{FRIDAY_10, SetClock};
 
-struct Desk {
-    app: Arc<App>,
+pub struct Desk {
+    pub app: Arc<App>,
     press: Arc<Press>,
-    clock: Arc<SetClock>,
-    editor: Staff,
-    approver: Staff,
+    pub clock: Arc<SetClock>,
+    pub editor: Staff,
+    pub approver: Staff,
     folder: tempfile::TempDir,
 }
 
@@ -35,7 +35,7 @@ async fn open(file: &Path, press: &Arc<Press>, clock: &Arc<SetClock>) -> Arc<App
 }
 
 impl Desk {
-    async fn open() -> Self {
+    pub async fn open() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (press, clock) = (Arc::default(), Arc::new(SetClock(AtomicI64::new(FRIDAY_10))));
         let app = open(&folder.path().join("desk.db"), &press, &clock).await;
@@ -59,7 +59,7 @@ impl Desk {
         open(&self.folder.path().join("desk.db"), &self.press, &self.clock).await
     }
 
-    async fn save(&self, version: i64, content: Entry) -> Result<EntryDetail, AppError> {
+    pub async fn save(&self, version: i64, content: Entry) -> Result<EntryDetail, AppError> {
         let save = SaveEntry { version, content, reason: "料金改定".into(), external_id: None };
         self.app.save_entry(&self.editor, save).await
     }
@@ -68,14 +68,14 @@ impl Desk {
         self.app.act_on_entry(staff, "fee", None, action, "").await
     }
 
-    async fn publish(&self) -> EntryDetail {
+    pub async fn publish(&self) -> EntryDetail {
         self.act(&self.editor, Action::Submit).await.unwrap();
         self.act(&self.approver, Action::Approve).await.unwrap();
         self.act(&self.approver, Action::Publish).await.unwrap()
     }
 
     /// What a customer hears to `question`.
-    async fn hears(&self, question: &str) -> Option<String> {
+    pub async fn hears(&self, question: &str) -> Option<String> {
         let started = self.app.start_conversation(None).await.unwrap();
         let access = Access { id: started.id.as_str(), token: &started.token };
         let reply = self.app.ask(access, question).await.unwrap();
@@ -83,7 +83,7 @@ impl Desk {
     }
 }
 
-fn fee(answer: &str) -> Entry {
+pub fn fee(answer: &str) -> Entry {
     Entry {
         id: "fee".into(),
         category: vec!["入出金".into()],
@@ -94,7 +94,7 @@ fn fee(answer: &str) -> Entry {
     }
 }
 
-fn code<T: std::fmt::Debug>(result: Result<T, AppError>) -> &'static str {
+pub fn code<T: std::fmt::Debug>(result: Result<T, AppError>) -> &'static str {
     result.expect_err("refused").code()
 }
 

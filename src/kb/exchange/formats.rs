@@ -47,7 +47,7 @@ impl Format {
 }
 
 /// A file that was read: a table with what it was and which column is guessed to be what.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Source {
     /// Its rows.
     pub table: Table,

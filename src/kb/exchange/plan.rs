@@ -189,7 +189,9 @@ fn plan_row(id: String, row: Row, held: &Shelf, links: &HashMap<String, String>)
     let wanted_status = entry.status;
     let mut after = before.map_or_else(|| entry.clone(), |held| merged(&held.entry, &entry, &given));
     after.id = id;
-    after.status = before.map_or(Status::Draft, |held| held.entry.status);
+    // What was put away comes back as a draft; everything else keeps its place.
+    let is_archived = before.is_some_and(|held| held.entry.status == Status::Archived);
+    after.status = before.filter(|_| !is_archived).map_or(Status::Draft, |held| held.entry.status);
     after.revision = before.map_or(1, |held| held.entry.revision);
     if given.contains(&Field::Status) && wanted_status != after.status {
         warnings.push(Issue::new(Field::Status, IssueKind::StatusIgnored, ""));
@@ -202,6 +204,7 @@ fn plan_row(id: String, row: Row, held: &Shelf, links: &HashMap<String, String>)
     let action = match before {
         None => Action::Create,
         Some(held) => match changes(&held.entry, &after) {
+            changed if changed.is_empty() && is_archived => Action::Update { changed: vec![Field::Status] },
             changed if changed.is_empty() => Action::Unchanged,
             changed => Action::Update { changed },
         },

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
 
 use super::cell::{self, Named};
 use super::{Field, Issue, IssueKind, Mapping, Rejected, Row, Table, derived_external_id};
@@ -19,7 +20,7 @@ const MAX_SHORT: usize = 300;
 const MAX_ITEMS: usize = 200;
 
 /// What rows get that the file does not say.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Defaults {
     /// Category path; must not be empty.
     pub category: Vec<String>,

@@ -6,6 +6,7 @@ use std::path::Path;
 use jiff::civil::Date;
 
 use super::{EntrySource, Problem};
+use crate::kb::checks::Claims;
 use crate::kb::flaws::flaws;
 use crate::kb::rules::Rule;
 use crate::kb::{Desk, Status, Wording};
@@ -89,6 +90,17 @@ pub(super) fn entries(sources: &[EntrySource], today: Date, problems: &mut Vec<P
     for source in sources {
         for (key, reason) in entry(source, today, &by_id) {
             problems.push(Problem::new(&source.file, line(source, &key), reason));
+        }
+    }
+}
+
+/// Claims that the texts customers get must not make.
+pub(super) fn claims(sources: &[EntrySource], claims: &Claims, problems: &mut Vec<Problem>) {
+    for source in sources {
+        for finding in claims.forbidden(&source.entry) {
+            let advice = finding.advice.map(|advice| advice.ja).unwrap_or_default();
+            let reason = format!("forbidden claim {:?}: {advice}", finding.excerpt);
+            problems.push(Problem::new(&source.file, line(source, &finding.field), reason));
         }
     }
 }

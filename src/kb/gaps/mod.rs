@@ -264,14 +264,18 @@ pub fn summarise(questions: &[Unmet], meanings: &[Meaning], now: i64, examples: 
     summary
 }
 
-/// The question most like all the others, among the first that are compared; the earliest on a tie.
+/// The question most like all the others, among the first that are compared; the shortest of equals.
 fn central(questions: &[Unmet], meanings: &[Meaning]) -> String {
     const COMPARED: usize = 60;
     let compared = &meanings[..meanings.len().min(COMPARED)];
     let closeness = |meaning: &Meaning| compared.iter().map(|other| likeness(meaning, other)).sum::<f32>();
-    let best = (0..compared.len().min(questions.len()))
-        .max_by(|&a, &b| closeness(&compared[a]).total_cmp(&closeness(&compared[b])).then(b.cmp(&a)));
-    best.map_or(String::new(), |best| questions[best].text.clone())
+    let candidates =
+        compared.iter().zip(questions).map(|(meaning, question)| (closeness(meaning), &question.text));
+    let best = candidates.max_by(|a, b| {
+        let shorter = b.1.chars().count().cmp(&a.1.chars().count());
+        a.0.total_cmp(&b.0).then(shorter).then_with(|| b.1.cmp(a.1))
+    });
+    best.map_or(String::new(), |(_, text)| text.clone())
 }
 
 #[cfg(test)]

@@ -1,0 +1,229 @@
+//! Use cases of the preview before publishing: what one entry's newest revision would change, worked out aside with its
+//! progress told, and the gate that asks for a reason where a figure gets worse by more than its budget.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use super::curation::must;
+use super::{Answerer, App, AppError, Staff};
+use crate::answer::{Ask, Candidate, Outcome};
+use crate::impact::{Case, Impact, Question, Served, StoredQuestion, assess};
+use crate::kb::checks::{Claims, Finding, check};
+use crate::kb::{Entry, Snapshot, Status};
+use crate::store::{CaseRecord, Role, StoreError};
+
+/// Questions of late that are asked again.
+const QUESTIONS: u32 = 300;
+/// Cases asked at most.
+const CASES: usize = 500;
+/// Previews kept.
+const KEPT: usize = 50;
+/// Neighbours an entry is checked against.
+const NEIGHBOURS: usize = 20;
+
+/// A preview under way or done.
+#[derive(Debug, Default)]
+pub struct Preview {
+    /// What it is of: the entry's head and the mark of what is served.
+    of: (i64, i64),
+    asked: AtomicUsize,
+    total: AtomicUsize,
+    result: Mutex<Option<Result<Impact, String>>>,
+}
+
+/// A preview as it stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PreviewState {
+    /// Questions asked so far.
+    pub asked: usize,
+    /// Questions to ask.
+    pub total: usize,
+    /// What it found; `None` while it is under way.
+    pub result: Option<Result<Impact, String>>,
+}
+
+/// Previews by entry.
+pub(super) type Previews = Mutex<HashMap<String, Arc<Preview>>>;
+
+impl Preview {
+    fn state(&self) -> PreviewState {
+        PreviewState {
+            asked: self.asked.load(Ordering::Relaxed),
+            total: self.total.load(Ordering::Relaxed),
+            result: self.result.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone(),
+        }
+    }
+}
+
+impl App {
+    /// The preview of an entry's newest revision; starts it if there is none of the entry as it is now.
+    ///
+    /// # Errors
+    /// `Forbidden`, `NotFound`, `NotServed` (this desk builds nothing), `Unavailable`.
+    pub async fn preview(self: &Arc<Self>, staff: &Staff, id: &str) -> Result<PreviewState, AppError> {
+        must(staff, Role::Editor)?;
+        let record = self.store.entry(id).await?.ok_or(AppError::NotFound("entry"))?;
+        let of = (i64::from(record.life.head), self.store.served_mark().await?);
+        if let Some(known) = self.preview_of(id, of) {
+            return Ok(known.state());
+        }
+        let publisher = self.publishing.publisher.clone();
+        let publisher = publisher.ok_or_else(|| AppError::NotServed("this desk publishes nothing".into()))?;
+        let head = self.revision_of(&record, record.life.head).await?;
+        let mut files = self.desk_contents().await?;
+        files.entries.retain(|entry| entry.id != record.id);
+        files.entries.push(Entry { status: Status::Published, revision: head.number, ..head.content });
+        let today = self.today();
+        let cases = self.cases().await?;
+        let questions = self.recent_questions().await?;
+        let preview = Arc::new(Preview { of, ..Preview::default() });
+        self.keep_preview(id, &preview);
+        let (before, changed, job) = (self.answerer(), vec![id.to_owned()], Arc::clone(&preview));
+        tokio::task::spawn_blocking(move || {
+            let found = publisher.build_trial(Snapshot::of(files, today)).map(|after| {
+                let question = Question {
+                    before: &Side(before),
+                    after: &Side(after),
+                    changed: &changed,
+                    cases: &cases[..cases.len().min(CASES)],
+                    questions: &questions,
+                };
+                assess(&question, &|asked, total| {
+                    job.asked.store(asked, Ordering::Relaxed);
+                    job.total.store(total, Ordering::Relaxed);
+                })
+            });
+            let result = found.map_err(|error| format!("{error:#}"));
+            *job.result.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(result);
+        });
+        Ok(preview.state())
+    }
+
+    fn preview_of(&self, id: &str, of: (i64, i64)) -> Option<Arc<Preview>> {
+        let previews = self.previews.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        previews.get(id).filter(|preview| preview.of == of).cloned()
+    }
+
+    fn keep_preview(&self, id: &str, preview: &Arc<Preview>) {
+        let mut previews = self.previews.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if previews.len() >= KEPT {
+            previews.clear();
+        }
+        previews.insert(id.to_owned(), Arc::clone(preview));
+    }
+
+    /// Refuses to let an entry out whose preview shows a figure beyond its budget, unless `words` say why it must go.
+    /// Without cases there is nothing to measure, and nothing is refused.
+    ///
+    /// # Errors
+    /// `Refused` (`gate_blocked`, `not_previewed`), `Unavailable`.
+    pub(super) async fn gate(&self, id: &str, head: u32, words: &str) -> Result<(), AppError> {
+        if !words.trim().is_empty() || self.store.cases().await?.is_empty() {
+            return Ok(());
+        }
+        let of = (i64::from(head), self.store.served_mark().await?);
+        let state = self.preview_of(id, of).map(|preview| preview.state());
+        match state.and_then(|state| state.result) {
+            Some(Ok(impact)) if !impact.is_blocked() => Ok(()),
+            Some(Ok(impact)) => {
+                let worse = impact.figures.iter().filter(|figure| figure.breaks);
+                let names: Vec<&str> = worse.map(|figure| figure.name.as_str()).collect();
+                Err(AppError::Refused { code: "gate_blocked", why: names.join(", ") })
+            }
+            Some(Err(why)) => Err(AppError::Refused { code: "not_previewed", why }),
+            None => Err(AppError::Refused { code: "not_previewed", why: "not previewed".to_owned() }),
+        }
+    }
+
+    /// What is doubtful about an entry's newest revision beside the others.
+    ///
+    /// # Errors
+    /// `Forbidden`, `NotFound`, `Unavailable`.
+    pub async fn check_entry(&self, staff: &Staff, id: &str) -> Result<Vec<Finding>, AppError> {
+        must(staff, Role::Editor)?;
+        let record = self.store.entry(id).await?.ok_or(AppError::NotFound("entry"))?;
+        let entry =
+            Entry { id: record.id.clone(), ..self.revision_of(&record, record.life.head).await?.content };
+        let answerer = self.answerer();
+        let claims = self.claims().await?;
+        let snapshot = Arc::clone(answerer.snapshot());
+        let mut near: Vec<&Entry> = Vec::new();
+        for text in std::iter::once(&entry.question).chain(&entry.phrasings) {
+            for found in answerer.search(text, NEIGHBOURS) {
+                if let Some(other) = snapshot.entry(&found.entry_id).filter(|other| !near.contains(other)) {
+                    near.push(other);
+                }
+            }
+        }
+        Ok(check(&entry, &near, &claims))
+    }
+
+    /// The desk's own list of claims; the shipped one where it has none.
+    async fn claims(&self) -> Result<Claims, AppError> {
+        let documents = self.documents().await?;
+        let text = documents.get(crate::kb::files::CLAIMS).map(String::as_str);
+        let shipped = include_str!("../../kb/claims.toml");
+        let list = Claims::parse(text.unwrap_or(shipped)).or_else(|error| {
+            tracing::warn!("claims.toml is not used, line {}: {error}", error.line);
+            Claims::parse(shipped)
+        });
+        list.map_err(|error| AppError::Unavailable(StoreError::Database(error.to_string())))
+    }
+
+    /// The desk's cases.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn cases(&self) -> Result<Vec<Case>, AppError> {
+        let read = |record: CaseRecord| {
+            serde_json::from_str(&record.case).map_err(|error| {
+                AppError::Unavailable(StoreError::Unreadable { what: "case", why: error.to_string() })
+            })
+        };
+        self.store.cases().await?.into_iter().map(read).collect()
+    }
+
+    /// Takes cases over, in place of those with the same ids.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn keep_cases(&self, cases: &[Case], author: &str) -> Result<(), AppError> {
+        let at = self.now();
+        let record = |case: &Case| CaseRecord {
+            id: case.id.clone(),
+            case: serde_json::to_string(case).expect("a case is plain data"),
+            author: author.to_owned(),
+            at,
+        };
+        Ok(self.store.change_gaps(Vec::new(), cases.iter().map(record).collect()).await?)
+    }
+
+    async fn recent_questions(&self) -> Result<Vec<StoredQuestion>, AppError> {
+        let questions = self.store.questions(0, QUESTIONS).await?;
+        let stored = |question: crate::store::QuestionRecord| StoredQuestion {
+            id: question.trace.to_string(),
+            turns: question.completed_with.into_iter().collect(),
+            question: question.text,
+            made: None,
+        };
+        Ok(questions.into_iter().map(stored).collect())
+    }
+}
+
+/// An answerer as one side of a comparison.
+struct Side(Arc<dyn Answerer>);
+
+impl Served for Side {
+    fn answer(&self, ask: &Ask<'_>) -> Outcome {
+        self.0.answer(ask)
+    }
+
+    fn snapshot(&self) -> &Arc<Snapshot> {
+        self.0.snapshot()
+    }
+
+    fn search(&self, text: &str, limit: usize) -> Vec<Candidate> {
+        self.0.search(text, limit)
+    }
+}

@@ -1,0 +1,84 @@
+// Import, gap board and preview: gives files in, sends what forms say to the API, and shows how far a preview is. After
+// each step the page is read again: the server draws it.
+
+import { busy, send, tell } from "./desk.js";
+import { announce, byId, lang, t } from "./dom.js";
+import { Problem, request } from "./net.js";
+
+/** Gives a file in and goes to its import. */
+async function give(file) {
+  announce(t("import.reading"));
+  const query = new URLSearchParams({ name: file.name });
+  const response = await fetch(`/api/v1/imports?${query}`, {
+    method: "POST",
+    headers: {
+      "Content-Type": "application/octet-stream",
+      "X-CSRF-Token": document.body.dataset.csrf,
+      "Accept-Language": lang,
+    },
+    body: file,
+  });
+  const answer = await response.json().catch(() => ({}));
+  if (!response.ok) throw new Problem(response.status, answer);
+  location.assign(`/staff/imports/${answer.id}`);
+}
+
+byId("give")?.addEventListener("submit", (event) => {
+  event.preventDefault();
+  const file = byId("file").files[0];
+  if (file) busy(byId("give-do"), () => give(file));
+});
+
+byId("settings")?.addEventListener("submit", (event) => {
+  event.preventDefault();
+  const form = event.currentTarget;
+  const mapping = {};
+  for (const select of form.querySelectorAll("select[data-field]")) {
+    if (select.value !== "") mapping[select.dataset.field] = Number(select.value);
+  }
+  const category = byId("category").value.split("/").map((level) => level.trim()).filter(Boolean);
+  busy(form.querySelector("button"), async () => {
+    await send("POST", `/api/v1/imports/${form.dataset.import}/settings`, { mapping, category, owner: byId("owner").value });
+    location.reload();
+  });
+});
+
+for (const step of ["apply", "undo"]) {
+  byId(step)?.addEventListener("click", (event) => {
+    const button = event.currentTarget;
+    if (button.dataset.confirm && !confirm(button.dataset.confirm)) return;
+    busy(button, async () => {
+      await send("POST", `/api/v1/imports/${button.dataset.import}/${step}`, {});
+      location.reload();
+    });
+  });
+}
+
+for (const form of document.querySelectorAll("form[data-gap]")) {
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const act = { action: form.dataset.action, ...Object.fromEntries(new FormData(form)) };
+    busy(form.querySelector("button"), async () => {
+      await send("POST", `/api/v1/gaps/${form.dataset.gap}`, act);
+      location.reload();
+    });
+  });
+}
+
+/** Asks how far the preview is until it is done, then reads the page again. */
+async function watch(progress) {
+  const path = `/api/v1/entries/${encodeURIComponent(progress.dataset.entry)}/impact`;
+  for (;;) {
+    const state = await request("GET", path);
+    if (state.state !== "running") return location.reload();
+    if (state.total > 0) {
+      progress.textContent = t("impact.running", { asked: state.asked, total: state.total });
+      byId("meter").max = state.total;
+      byId("meter").value = state.asked;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 400));
+  }
+}
+
+const progress = byId("progress");
+if (progress) watch(progress).catch(tell);
