@@ -66,7 +66,10 @@ fn fields(entry: &Entry) -> [(&'static str, String); 16] {
 }
 
 fn lines(older: &str, newer: &str) -> Vec<DiffLine> {
-    let diff = TextDiff::from_lines(older, newer);
+    // Every line ends alike, or the last one would differ by its end alone.
+    let ended = |text: &str| if text.is_empty() { String::new() } else { format!("{text}\n") };
+    let (older, newer) = (ended(older), ended(newer));
+    let diff = TextDiff::from_lines(&older, &newer);
     let mut lines = Vec::new();
     for op in diff.ops() {
         for change in diff.iter_inline_changes(op) {
@@ -127,5 +130,7 @@ mod tests {
         check("一\n二\n三", "一\n三\n四");
         check("", "新しい");
         check("a\n\nb", "a\nb");
+        let sides: Vec<Side> = lines("一\n二", "一\n二\n三").iter().map(|line| line.side).collect();
+        assert_eq!(sides, [Side::Both, Side::Both, Side::Newer], "a line added at the end is one line");
     }
 }

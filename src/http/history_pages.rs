@@ -142,6 +142,8 @@ struct ReviewItem {
     entry: EntryView,
     submitted: String,
     reason: String,
+    /// What the submitter says to the reviewer.
+    words: String,
     is_new: bool,
     diff: Vec<FieldView>,
     preview: String,
@@ -172,11 +174,14 @@ pub(super) async fn review(
     for listed in web.app.entries(member, &waiting).await?.entries {
         let detail = web.app.entry(member, &listed.record.id).await?;
         let before = detail.live.as_ref().map(|live| live.content.clone()).unwrap_or_default();
+        let past = web.app.entry_history(member, &listed.record.id).await?;
+        let words = past.log.iter().find(|line| line.event == "submitted").map(|line| line.note.clone());
         let names = [("name", readable.who(&detail.head.author)), ("at", readable.moment(detail.head.at))];
         items.push(ReviewItem {
             entry: EntryView::of(&detail, &readable, t),
             submitted: t.fill("review.by", &names),
             reason: detail.head.reason.clone(),
+            words: words.unwrap_or_default(),
             is_new: detail.live.is_none(),
             diff: field_views(&app::diff(&before, &detail.head.content), t),
             preview: to_html(&detail.head.content.answer),

@@ -62,13 +62,15 @@ async fn an_entry_is_written_reviewed_by_a_second_person_published_and_rolled_ba
     press(&editor, "#save").await;
     assert!(editor.text(".side").await.contains("改訂中"));
     assert!(heard(&desk).await.contains("440円"), "customers get what is published");
+    editor.fill(".note", "12月1日からです").await;
     press(&editor, "[data-act=submit]").await;
     assert_eq!(editor.js("document.querySelectorAll('[data-act=approve]').length").await, 0);
 
     approver.open(&format!("http://{}/staff/review", desk.at)).await;
     let diff = approver.text(".diff").await;
     assert!(diff.contains("550円") && diff.contains("440円"), "{diff}");
-    assert!(approver.text(".review").await.contains("料金改定"));
+    let review = approver.text(".review").await;
+    assert!(review.contains("料金改定") && review.contains("12月1日からです"), "{review}");
     press(&approver, "[data-act=approve]").await;
     assert!(heard(&desk).await.contains("440円"), "approved is not published");
     press_and_agree(&approver, "[data-act=publish]").await;
