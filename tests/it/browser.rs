@@ -24,28 +24,35 @@ pub struct Driver {
     _turn: MutexGuard<'static, ()>,
 }
 
+/// A running chromedriver with its port and the rest of what it says; `None` when it ended before it had a port.
+fn start_driver() -> Option<(Child, u16, std::io::Lines<BufReader<std::process::ChildStdout>>)> {
+    let mut process = Command::new("chromedriver")
+        .arg("--port=0")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap_or_else(|error| {
+            panic!("chromedriver cannot be started ({error}); run scripts/setup.sh --test, or: apt-get install chromium chromium-driver")
+        });
+    let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+    let port = lines.by_ref().map_while(Result::ok).find_map(|line| {
+        line.split("successfully on port ").nth(1).and_then(|rest| rest.trim_end_matches('.').parse().ok())
+    });
+    match port {
+        Some(port) => Some((process, port, lines)),
+        None => {
+            process.wait().unwrap();
+            None
+        }
+    }
+}
+
 impl Driver {
     pub async fn start() -> Self {
         let turn = TURN.lock().await;
-        let mut process = Command::new("chromedriver")
-            .arg("--port=0")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap_or_else(|error| {
-                panic!("chromedriver cannot be started ({error}); run scripts/setup.sh --test, or: apt-get install chromium chromium-driver")
-            });
-        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        let port = loop {
-            let line = lines.next().expect("chromedriver says its port before it ends").unwrap();
-            if let Some(port) = line
-                .split("successfully on port ")
-                .nth(1)
-                .and_then(|rest| rest.trim_end_matches('.').parse().ok())
-            {
-                break port;
-            }
-        };
+        // It binds one free port twice (IPv4 and IPv6) and ends when another process was faster with the second.
+        let (process, port, lines) =
+            (0..5).find_map(|_| start_driver()).expect("chromedriver says its port in one of five starts");
         // Somebody must go on reading, or chromedriver stops at a full pipe.
         std::thread::spawn(move || lines.for_each(drop));
         Self { process, port, _turn: turn }
