@@ -64,52 +64,39 @@ pub(super) fn by_suspicion(
     Outcome { decision: Decision::HandOff(decision), trace, context: kept(ask, language) }
 }
 
-/// No rule fired: the reading with the highest confidence decides.
+/// No rule fired: small talk, or the confidence's band.
 pub(super) fn by_confidence(
     engine: &Engine,
     ask: &Ask<'_>,
-    mut considered: Vec<Considered>,
+    chosen: &Considered,
     suspicion: Option<Suspicion>,
 ) -> Outcome {
-    let alone_smalltalk = considered[0].smalltalk;
-    let alone_language = considered[0].question.language;
-    if alone_smalltalk.is_certain()
-        || (alone_smalltalk.is_near() && suspicion.is_some_and(|s| s.smalltalk >= CHATTY))
-    {
-        return small_talk(engine, ask, considered.swap_remove(0));
-    }
-    let chosen = most_confident(considered);
+    let language = chosen.question.language;
     let bands = engine.bands();
-    if chosen.confidence < bands.clarify_from && alone_smalltalk.cosine >= SMALLTALK_COSINE {
+    let talk = chosen.smalltalk;
+    if talk.is_certain()
+        || (talk.is_near() && suspicion.is_some_and(|s| s.smalltalk >= CHATTY))
+        || (chosen.confidence < bands.clarify_from && talk.cosine >= SMALLTALK_COSINE)
+    {
         return small_talk(engine, ask, chosen);
     }
     // Not sure of an answer and not sure that a person is not needed: the person is the safer side.
     if let Some(suspicion) = suspicion.filter(|s| s.lingers() && chosen.confidence < bands.answer_from) {
-        return by_suspicion(engine, ask, suspicion, &chosen);
+        return by_suspicion(engine, ask, suspicion, chosen);
     }
-    let rivals = rivals(engine, &chosen);
+    let rivals = rivals(engine, chosen);
     let (name, decision) = if chosen.confidence >= bands.answer_from {
-        ("answer", answer(engine, &chosen))
+        ("answer", answer(engine, chosen))
     } else if chosen.confidence >= bands.clarify_from && rivals.len() >= 2 {
         ("clarify", Decision::Clarify { candidates: rivals })
     } else {
         let out = chosen.confidence < OUT_OF_SCOPE;
         let reason = if out { HandOffReason::OutOfScope } else { HandOffReason::LowConfidence };
-        ("handoff", Decision::HandOff(hand_off(engine.snapshot(), reason, alone_language)))
+        ("handoff", Decision::HandOff(hand_off(engine.snapshot(), reason, language)))
     };
-    let trace = Trace { band: band(name, bands), ..engine.trace(&chosen) };
-    let context = next_context(ask, &decision, &chosen, alone_language);
+    let trace = Trace { band: band(name, bands), ..engine.trace(chosen) };
+    let context = next_context(ask, &decision, chosen, language);
     Outcome { decision, trace, context }
-}
-
-/// The reading with the highest confidence; the question's own words win a tie.
-pub(super) fn most_confident(mut considered: Vec<Considered>) -> Considered {
-    let best = considered
-        .iter()
-        .enumerate()
-        .max_by(|a, b| a.1.confidence.total_cmp(&b.1.confidence).then(b.0.cmp(&a.0)))
-        .map_or(0, |(i, _)| i);
-    considered.swap_remove(best)
 }
 
 /// Nothing works: hand off without an index.
@@ -125,10 +112,10 @@ pub(super) fn unavailable(snapshot: &Snapshot, ask: &Ask<'_>) -> Outcome {
     Outcome { decision, trace, context: ask.context.clone() }
 }
 
-fn small_talk(engine: &Engine, ask: &Ask<'_>, considered: Considered) -> Outcome {
+fn small_talk(engine: &Engine, ask: &Ask<'_>, considered: &Considered) -> Outcome {
     let language = considered.question.language;
     let (id, reply) = smalltalk::reply(engine.snapshot(), &considered.smalltalk, language);
-    let trace = Trace { band: band("smalltalk", engine.bands()), ..engine.trace(&considered) };
+    let trace = Trace { band: band("smalltalk", engine.bands()), ..engine.trace(considered) };
     Outcome { decision: Decision::SmallTalk { id, reply }, trace, context: kept(ask, language) }
 }
 
@@ -192,10 +179,12 @@ fn next_context(ask: &Ask<'_>, decision: &Decision, chosen: &Considered, languag
         Decision::Answer { entry_id, .. } => Some(entry_id.clone()),
         _ => ask.context.last_entry.clone(),
     };
-    // A completed follow-up does not replace the question it leaned on.
-    let last_question = match &chosen.question.completed_with {
-        Some(_) => ask.context.last_question.clone(),
-        None => Some(ask.text.chars().take(200).collect()),
+    // A terse follow-up does not replace the question it leans on.
+    let leans = chosen.completed_with.is_some() && !chosen.question.stands_alone();
+    let last_question = if leans && ask.context.last_question.is_some() {
+        ask.context.last_question.clone()
+    } else {
+        Some(ask.text.chars().take(200).collect())
     };
     Context { last_question, last_entry, language: Some(language) }
 }

@@ -13,13 +13,14 @@ use super::intent::{HandOffClassifier, Suspicion};
 use super::rank::{RankModel, Ranked, Ranking, rank};
 use super::retrieve::{Retrieved, System, retrieve};
 use super::smalltalk::{SmallTalkMatch, SmallTalkMatcher, query_vector};
+use super::topic::Topic;
 use super::trace::{Trace, TraceCandidate};
-use super::understand::{Question, readings};
+use super::understand::{Question, context_text};
 use super::{Ask, Candidate, Outcome, decide};
 use crate::embed::{Embedder, Role, Text};
 use crate::index::Index;
 use crate::index::vector::Query;
-use crate::kb::Snapshot;
+use crate::kb::{Language, Snapshot};
 use crate::privacy;
 use crate::text::Analyzer;
 
@@ -92,10 +93,12 @@ pub struct Engine {
     system: System,
 }
 
-/// One reading of a question with its ranking.
+/// A question with its ranking.
 pub struct Considered {
-    /// The reading.
+    /// What was asked.
     pub question: Question,
+    /// What the conversation was about before, if it went on.
+    pub completed_with: Option<String>,
     /// Its candidates, best first.
     pub ranking: Ranking,
     /// Signals of the ranking.
@@ -169,22 +172,21 @@ impl Engine {
     }
 
     fn decide(&self, ask: &Ask<'_>) -> Outcome {
-        let snapshot = &self.parts.snapshot;
-        if let Some(rule) = snapshot.rules.first_match(ask.text) {
-            let considered = self.consider_best(ask);
+        let question = self.understood(ask.text, ask.context.language);
+        let rules = &self.parts.snapshot.rules;
+        let rule = rules.first_match(ask.text).or_else(|| rules.first_match(&question.as_read));
+        let suspicion = self.suspect(&question.as_read);
+        let considered = self.in_conversation(question, ask);
+        if let Some(rule) = rule {
             return decide::by_rule(self, ask, rule, &considered);
         }
         if privacy::mask(ask.text).kinds.iter().any(|kind| kind.opens_assets()) {
-            return decide::by_secret(self, ask, &self.consider_best(ask));
+            return decide::by_secret(self, ask, &considered);
         }
-        let suspicion = self.suspect(ask.text);
         if let Some(suspicion) = suspicion.filter(Suspicion::fires) {
-            return decide::by_suspicion(self, ask, suspicion, &self.consider_best(ask));
+            return decide::by_suspicion(self, ask, suspicion, &considered);
         }
-        let readings = readings(ask, snapshot, &self.parts.analyzer, &self.parts.index.documents);
-        let considered: Vec<Considered> =
-            readings.into_iter().map(|reading| self.consider(reading)).collect();
-        decide::by_confidence(self, ask, considered, suspicion)
+        decide::by_confidence(self, ask, &considered, suspicion)
     }
 
     /// What the classifier learned from the desk's examples says; `None` when the desk has none.
@@ -200,38 +202,62 @@ impl Engine {
         embedder.as_ref().map(|embedder| embedder.embed(&Text { raw: text, terms: &terms }, Role::Query))
     }
 
-    fn consider_alone(&self, ask: &Ask<'_>) -> Considered {
-        let (analyzer, documents) = (&self.parts.analyzer, &self.parts.index.documents);
-        self.consider(Question::new(ask.text, analyzer, documents, ask.context.language))
+    /// Retrieves, ranks and rates a question, with what was said before it: no rules, no small talk.
+    pub fn consider(&self, ask: &Ask<'_>) -> Considered {
+        self.in_conversation(self.understood(ask.text, ask.context.language), ask)
     }
 
-    /// Retrieves, ranks and rates a text on its own: no rules, no small talk, no conversation.
+    fn in_conversation(&self, question: Question, ask: &Ask<'_>) -> Considered {
+        let topic = context_text(&ask.context, &self.parts.snapshot).map(|text| {
+            let before = self.understood(&text, None);
+            let vector = self.vector(&before);
+            let retrieved = retrieve(&before, vector.as_ref(), &self.parts.index, self.system);
+            let ranking = self.rank(&before, vector.as_ref(), &retrieved);
+            Topic::new(text, &ranking, &self.linked(ask.context.last_entry.as_deref()))
+        });
+        self.rated(question, topic.as_ref(), &|_| true)
+    }
+
+    /// The entries that an entry leads on to, in every language.
+    fn linked(&self, entry: Option<&str>) -> Vec<u32> {
+        let snapshot = &self.parts.snapshot;
+        let Some(entry) = entry.and_then(|id| snapshot.entry(id)) else { return Vec::new() };
+        let links = entry.follow_ups.iter().chain(&entry.related).filter_map(|id| snapshot.entry(id));
+        let topics: Vec<&str> = links.map(|entry| entry.topic()).collect();
+        let entries = snapshot.entries.iter().enumerate();
+        entries.filter(|(_, e)| topics.contains(&e.topic())).map(|(number, _)| number as u32).collect()
+    }
+
+    /// Retrieves, ranks and rates a text on its own.
     pub fn consider_text(&self, text: &str) -> Considered {
-        self.consider_alone(&Ask { text, ..Ask::default() })
+        self.rated(self.understood(text, None), None, &|_| true)
     }
 
     /// As [`Engine::consider_text`], but as if the documents that `is_gone` names were not there.
     pub fn consider_without(&self, text: &str, is_gone: &dyn Fn(u32) -> bool) -> Considered {
-        let (analyzer, documents) = (&self.parts.analyzer, &self.parts.index.documents);
-        self.consider_kept(Question::new(text, analyzer, documents, None), &|number| !is_gone(number))
+        self.rated(self.understood(text, None), None, &|number| !is_gone(number))
     }
 
-    /// The reading of a question with the highest confidence: alone, or completed from the conversation.
-    pub fn consider_best(&self, ask: &Ask<'_>) -> Considered {
-        let readings = readings(ask, &self.parts.snapshot, &self.parts.analyzer, &self.parts.index.documents);
-        decide::most_confident(readings.into_iter().map(|reading| self.consider(reading)).collect())
+    fn understood(&self, text: &str, fallback: Option<Language>) -> Question {
+        Question::new(text, &self.parts.analyzer, &self.parts.index.documents, fallback)
     }
 
-    /// Retrieves, ranks and rates one reading of a question.
-    pub fn consider(&self, question: Question) -> Considered {
-        self.consider_kept(question, &|_| true)
+    fn vector(&self, question: &Question) -> Option<Query> {
+        query_vector(self.parts.embedder.as_deref(), &question.raw, &question.terms)
     }
 
-    fn consider_kept(&self, question: Question, keep: &dyn Fn(u32) -> bool) -> Considered {
-        let Parts { index, embedder, models, .. } = &self.parts;
-        let vector = query_vector(embedder.as_deref(), &question.raw, &question.terms);
-        let retrieved = retrieve(&question, vector.as_ref(), index, self.system).keeping(keep);
-        let ranking = self.rank(&question, vector.as_ref(), &retrieved);
+    fn rated(&self, question: Question, topic: Option<&Topic>, keep: &dyn Fn(u32) -> bool) -> Considered {
+        let Parts { index, models, .. } = &self.parts;
+        let vector = self.vector(&question);
+        let mut retrieved = retrieve(&question, vector.as_ref(), index, self.system).keeping(keep);
+        if let Some(topic) = topic {
+            topic.widen(&mut retrieved);
+        }
+        let mut ranking = self.rank(&question, vector.as_ref(), &retrieved);
+        if let Some(topic) = topic {
+            topic.lift(&mut ranking);
+        }
+        self.prefer_language(&question, &mut ranking);
         let smalltalk = self.smalltalk.closest(&question.raw, vector.as_ref()).unwrap_or_default();
         let topic_of = |number: u32| self.topics[number as usize];
         let signals = confidence::signals(&question, &ranking, smalltalk, topic_of);
@@ -245,19 +271,19 @@ impl Engine {
             Some(model) => model.confidence(&signals),
             None => 0.0,
         };
-        Considered { question, ranking, signals, smalltalk, confidence, degraded: retrieved.degraded }
+        let completed_with = topic.map(|topic| topic.text.clone());
+        let degraded = retrieved.degraded;
+        Considered { question, completed_with, ranking, signals, smalltalk, confidence, degraded }
     }
 
     fn rank(&self, question: &Question, vector: Option<&Query>, retrieved: &Retrieved) -> Ranking {
         let source = FeatureSource::new(question, vector, &self.parts.index, retrieved);
-        let mut ranking = rank(&source, retrieved, self.parts.models.ranker.as_ref(), self.system);
-        self.prefer_language(question, &mut ranking);
-        ranking
+        rank(&source, retrieved, self.parts.models.ranker.as_ref(), self.system)
     }
 
     /// Of an entry and its translation, the one in the asker's language comes first.
     fn prefer_language(&self, question: &Question, ranking: &mut Ranking) {
-        let english = question.language == crate::kb::Language::En;
+        let english = question.language == Language::En;
         let documents = &self.parts.index.documents;
         let speaks = |ranked: &Ranked| documents.get(ranked.found.number).english == english;
         for i in 0..ranking.len() {
@@ -275,7 +301,7 @@ impl Engine {
         }
     }
 
-    /// The thresholds in force for a reading.
+    /// The thresholds in force.
     pub(super) fn bands(&self) -> confidence::Bands {
         let models = &self.parts.models;
         let model = if self.is_degraded() { &models.lexical_confidence } else { &models.confidence };
@@ -303,7 +329,7 @@ impl Engine {
         self.topics[number as usize]
     }
 
-    /// The Trace of one reading.
+    /// The Trace of a question.
     pub(super) fn trace(&self, considered: &Considered) -> Trace {
         let Considered { question, ranking, signals, .. } = considered;
         let retrieved = Retrieved::default();
@@ -315,6 +341,7 @@ impl Engine {
                 entry_id: entry.id.clone(),
                 question: entry.question.clone(),
                 score: ranked.score,
+                from_context: ranked.from_context,
                 lexical: ranked.found.lexical,
                 dense: ranked.found.dense,
                 matched: source.matched(ranked.found.number),
@@ -325,7 +352,7 @@ impl Engine {
             language: question.language,
             tokens: question.terms.clone(),
             expansions: question.expansions.clone(),
-            completed_with: question.completed_with.clone(),
+            completed_with: considered.completed_with.clone(),
             candidates: candidates.collect(),
             features: confidence::NAMES.iter().map(|name| (*name).to_owned()).zip(*signals).collect(),
             confidence: considered.confidence,

@@ -5,7 +5,7 @@ use super::retrieve::{Found, Retrieved};
 use super::smalltalk::dice;
 use super::understand::{AskedTerm, Question};
 use crate::index::Index;
-use crate::index::documents::{Document, Documents, TermId};
+use crate::index::documents::{Document, TermId, count};
 use crate::index::vector::Query;
 
 /// Number of features.
@@ -36,9 +36,9 @@ pub const NAMES: [&str; COUNT] = [
     "answer_length",     // ln(1 + terms of the answer)
     "same_language",     // entry and question in one language
     "readings",          // Dice coefficient of reading grams with the best question or phrasing
-    "window",            // coverage by the best stretch of 30 terms of the answer, or the best phrasing
-    "lexical_score",     // the retriever's BM25 as it is; 0 when it did not find the entry
-    "dense_score",       // summary score as it is; likewise
+    "window", // coverage by the best stretch of 30 terms of the answer, phrasing, or question and keywords
+    "lexical_score", // the retriever's BM25 as it is; 0 when it did not find the entry
+    "dense_score", // summary score as it is; likewise
 ];
 
 /// Positions in [`NAMES`] that other steps read by name.
@@ -80,6 +80,10 @@ pub struct FeatureSource<'a> {
     total_idf: f32,
     unknown_share: f32,
     rarest: Option<usize>,
+    /// Terms of the question and of its other wordings, sorted.
+    said: Vec<TermId>,
+    /// Which of the question's first 64 terms a single term stands for, as a bit set; sorted by term.
+    bits: Vec<(TermId, u64)>,
 }
 
 impl<'a> FeatureSource<'a> {
@@ -95,7 +99,8 @@ impl<'a> FeatureSource<'a> {
         let unknown_share = question.asked.iter().filter(unknown).map(mass).sum::<f32>() / total_idf;
         let known = question.asked.iter().enumerate().filter(|(_, asked)| !unknown(asked));
         let rarest = known.max_by(|a, b| mass(a.1).total_cmp(&mass(b.1))).map(|(i, _)| i);
-        Self { question, vector, index, retrieved, total_idf, unknown_share, rarest }
+        let (said, bits) = (said(&question.asked), bits(&question.asked));
+        Self { question, vector, index, retrieved, total_idf, unknown_share, rarest, said, bits }
     }
 
     /// Features of one candidate.
@@ -106,13 +111,9 @@ impl<'a> FeatureSource<'a> {
             (Some(vectors), Some(vector)) => vectors.closeness(found.number, vector),
             _ => Default::default(),
         };
-        let fields = Fields::of(document);
-        let holds = |list: &[TermId], asked: &AskedTerm| asked.holds(|id| list.binary_search(&id).is_ok());
-        let coverage = |list: &[TermId]| {
-            self.question.asked.iter().filter(|asked| holds(list, asked)).map(mass).sum::<f32>()
-                / self.total_idf
-        };
-        let (phrasing_coverage, exactness) = self.best_phrasing(document, documents);
+        let sorted = &document.sorted;
+        let in_title = |id: TermId| sorted.title.binary_search(&id).is_ok();
+        let (phrasing_coverage, exactness) = self.best_phrasing(document);
         let grams =
             document.grams.iter().map(|grams| dice(grams, &self.question.gram_hashes)).fold(0.0, f32::max);
         let share = |score: Option<(f32, u32)>, best: f32| {
@@ -124,14 +125,18 @@ impl<'a> FeatureSource<'a> {
             share(found.dense, self.retrieved.best_dense),
             rank(found.lexical),
             rank(found.dense),
-            self.bm25(&fields.body, documents.average_body()),
-            self.bm25(&fields.question, documents.average_question()),
-            self.bm25(&fields.answer, (documents.average_body() - documents.average_question()).max(1.0)),
-            coverage(&fields.body),
-            coverage(&fields.title),
+            self.bm25(|id| sorted.count(id), document.body_len(), documents.average_body()),
+            self.bm25(|id| count(&sorted.question, id), sorted.question.len(), documents.average_question()),
+            self.bm25(
+                |id| count(&sorted.answer, id),
+                sorted.answer.len(),
+                documents.average_body() - documents.average_question(),
+            ),
+            self.coverage(|id| sorted.holds(id)),
+            self.coverage(in_title),
             phrasing_coverage,
             exactness,
-            self.rarest.map_or(0.0, |i| f32::from(holds(&fields.body, &self.question.asked[i]))),
+            self.rarest.map_or(0.0, |i| f32::from(self.question.asked[i].holds(|id| sorted.holds(id)))),
             self.unknown_share,
             self.adjacent(document),
             grams,
@@ -147,7 +152,9 @@ impl<'a> FeatureSource<'a> {
                 .iter()
                 .map(|grams| dice(grams, &self.question.reading_hashes))
                 .fold(0.0, f32::max),
-            self.best_window(document).max(phrasing_coverage),
+            self.best_window(document)
+                .max(phrasing_coverage)
+                .max(self.coverage(|id| sorted.question.binary_search(&id).is_ok())),
             found.lexical.map_or(0.0, |(score, _)| score),
             found.dense.map_or(0.0, |(score, _)| score),
         ]
@@ -155,21 +162,28 @@ impl<'a> FeatureSource<'a> {
 
     /// The question's terms (as typed) that the document holds, for the Trace.
     pub fn matched(&self, number: u32) -> Vec<String> {
-        let fields = Fields::of(self.index.documents.get(number));
-        let held = |asked: &&AskedTerm| asked.holds(|id| fields.body.binary_search(&id).is_ok());
+        let sorted = &self.index.documents.get(number).sorted;
+        let held = |asked: &&AskedTerm| asked.holds(|id| sorted.holds(id));
         self.question.asked.iter().filter(held).map(|asked| asked.term.clone()).collect()
     }
 
-    /// BM25 (Robertson and Zaragoza 2009) over a sorted term list, divided by the most the question can reach.
-    fn bm25(&self, sorted: &[TermId], average: f32) -> f32 {
-        let length = sorted.len() as f32 / average.max(1.0);
+    /// Share of the question that a list that `has` a term covers, by idf.
+    fn coverage(&self, has: impl Fn(TermId) -> bool) -> f32 {
+        let held = self.question.asked.iter().filter(|asked| asked.holds(&has));
+        held.map(mass).sum::<f32>() / self.total_idf
+    }
+
+    /// BM25 (Robertson and Zaragoza 2009) over a list of `length` terms with these counts, divided by the most the
+    /// question can reach.
+    fn bm25(&self, count: impl Fn(TermId) -> usize, length: usize, average: f32) -> f32 {
+        let length = length as f32 / average.max(1.0);
         let score: f32 = self
             .question
             .asked
             .iter()
             .filter_map(|asked| asked.id.map(|id| (asked, id)))
             .map(|(asked, id)| {
-                let tf = count(sorted, id) as f32;
+                let tf = count(id) as f32;
                 mass(asked) * tf * (K1 + 1.0) / (tf + K1 * (1.0 - B + B * length))
             })
             .sum();
@@ -177,22 +191,15 @@ impl<'a> FeatureSource<'a> {
     }
 
     /// Coverage of the question by the best single question or phrasing, and how much of that one the question holds.
-    fn best_phrasing(&self, document: &Document, documents: &Documents) -> (f32, f32) {
-        let asked = &self.question.asked;
-        std::iter::once(&document.question)
-            .chain(&document.phrasings)
-            .map(|phrasing| {
-                let mut list = phrasing.clone();
-                list.sort_unstable();
-                list.dedup();
-                let held = |asked: &&AskedTerm| asked.holds(|id| list.binary_search(&id).is_ok());
-                let covered = asked.iter().filter(held).map(mass).sum::<f32>() / self.total_idf;
-                let total: f32 = list.iter().map(|id| documents.idf(Some(*id))).sum();
-                let said = |id: &&TermId| {
-                    asked.iter().any(|a| a.id == Some(**id) || a.alternatives.iter().any(|w| w.contains(id)))
-                };
-                let shared: f32 = list.iter().filter(said).map(|id| documents.idf(Some(*id))).sum();
-                (covered, if total > 0.0 { shared / total } else { 0.0 })
+    fn best_phrasing(&self, document: &Document) -> (f32, f32) {
+        let documents = &self.index.documents;
+        let phrasings = document.sorted.phrasings.iter();
+        phrasings
+            .map(|(list, total)| {
+                let covered = self.coverage(|id| list.binary_search(&id).is_ok());
+                let said = self.said.iter().filter(|id| list.binary_search(id).is_ok());
+                let shared: f32 = said.map(|id| documents.idf(Some(*id))).sum();
+                (covered, if *total > 0.0 { shared / total } else { 0.0 })
             })
             .max_by(|a, b| (a.0 * (1.0 + a.1)).total_cmp(&(b.0 * (1.0 + b.1))))
             .unwrap_or_default()
@@ -202,16 +209,13 @@ impl<'a> FeatureSource<'a> {
     /// than the same terms spread over a long text.
     fn best_window(&self, document: &Document) -> f32 {
         let asked = &self.question.asked;
-        // Which asked terms each position of the answer holds, as a bit set; a question has few terms.
+        // Which asked terms each position of the answer holds.
+        let known = |id: &TermId| self.bits.binary_search_by_key(id, |(own, _)| *own).ok();
         let hits: Vec<(usize, u64)> = document
             .answer
             .iter()
             .enumerate()
-            .filter_map(|(i, id)| {
-                let bits = asked.iter().take(64).enumerate().filter(|(_, a)| a.holds(|own| own == *id));
-                let set = bits.fold(0_u64, |set, (bit, _)| set | 1 << bit);
-                (set != 0).then_some((i, set))
-            })
+            .filter_map(|(i, id)| known(id).map(|slot| (i, self.bits[slot].1)))
             .collect();
         let mut best = 0.0_f32;
         for (start, (from, _)) in hits.iter().enumerate() {
@@ -236,7 +240,8 @@ impl<'a> FeatureSource<'a> {
         let stretches =
             document.phrasings.iter().chain([&document.question, &document.answer]).collect::<Vec<_>>();
         let held = |pair: &&(TermId, TermId)| {
-            stretches.iter().any(|list| list.windows(2).any(|w| (w[0], w[1]) == **pair))
+            let both = document.sorted.holds(pair.0) && document.sorted.holds(pair.1);
+            both && stretches.iter().any(|list| list.windows(2).any(|w| (w[0], w[1]) == **pair))
         };
         pairs.iter().filter(held).count() as f32 / pairs.len() as f32
     }
@@ -258,31 +263,24 @@ fn mass(asked: &AskedTerm) -> f32 {
     asked.idf * asked.weight
 }
 
-fn count(sorted: &[TermId], id: TermId) -> usize {
-    let start = sorted.partition_point(|&x| x < id);
-    sorted[start..].iter().take_while(|&&x| x == id).count()
+/// Terms of the question and of its other wordings, sorted.
+fn said(asked: &[AskedTerm]) -> Vec<TermId> {
+    let own = asked.iter().filter_map(|asked| asked.id);
+    let others = asked.iter().flat_map(|asked| asked.alternatives.iter().flatten().copied());
+    let mut said: Vec<TermId> = own.chain(others).collect();
+    said.sort_unstable();
+    said.dedup();
+    said
 }
 
-/// Sorted term lists of a document.
-struct Fields {
-    question: Vec<TermId>,
-    title: Vec<TermId>,
-    answer: Vec<TermId>,
-    body: Vec<TermId>,
-}
-
-impl Fields {
-    fn of(document: &Document) -> Self {
-        let sorted = |terms: &mut dyn Iterator<Item = TermId>| {
-            let mut list: Vec<TermId> = terms.collect();
-            list.sort_unstable();
-            list
-        };
-        Self {
-            question: sorted(&mut document.question.iter().chain(&document.keywords).copied()),
-            title: sorted(&mut document.title_terms()),
-            answer: sorted(&mut document.answer.iter().copied()),
-            body: sorted(&mut document.body_terms()),
+/// Which of the first 64 terms each single term stands for.
+fn bits(asked: &[AskedTerm]) -> Vec<(TermId, u64)> {
+    let mut bits = std::collections::BTreeMap::new();
+    for (bit, asked) in asked.iter().take(64).enumerate() {
+        let single = asked.alternatives.iter().filter(|wording| wording.len() == 1).map(|wording| wording[0]);
+        for id in asked.id.into_iter().chain(single) {
+            *bits.entry(id).or_insert(0) |= 1_u64 << bit;
         }
     }
+    bits.into_iter().collect()
 }

@@ -12,6 +12,7 @@ pub mod intent;
 pub mod rank;
 pub mod retrieve;
 pub mod smalltalk;
+mod topic;
 pub mod trace;
 pub mod understand;
 

@@ -15,6 +15,8 @@ pub struct Ranked {
     pub features: Features,
     /// The ranker's score; comparable within one question only.
     pub score: f32,
+    /// What of the score comes from the conversation before, not from the question.
+    pub from_context: f32,
 }
 
 /// Candidates, best first.
@@ -22,6 +24,9 @@ pub type Ranking = Vec<Ranked>;
 
 /// Points of BM25 that one point of summed cosine is worth in the fixed weighting (tuned on localgov-dev's first half).
 const DENSE_POINTS: f32 = 16.0;
+
+/// One point of BM25 in the learned ranker's unit.
+const UNIT: f32 = 0.3;
 
 /// The learned ranker, as stored in `models/ranker.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -59,15 +64,21 @@ pub fn rank(
                 (System::Hybrid, Some(model)) => model.score(&features),
                 _ => fixed(found),
             };
-            Ranked { found: *found, features, score }
+            Ranked { found: *found, features, score, from_context: 0.0 }
         })
         .collect();
-    ranking.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.found.number.cmp(&b.found.number)));
+    sort(&mut ranking);
     ranking
 }
 
-/// The fixed weighting: BM25 + [`DENSE_POINTS`] × summed cosine, a retriever that missed the entry counting nothing.
+/// Best first, ties by document.
+pub(super) fn sort(ranking: &mut Ranking) {
+    ranking.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.found.number.cmp(&b.found.number)));
+}
+
+/// The fixed weighting: BM25 + [`DENSE_POINTS`] × summed cosine, a retriever that missed the entry counting nothing; in
+/// the learned ranker's unit.
 fn fixed(found: &Found) -> f32 {
     let score = |hit: Option<(f32, u32)>| hit.map_or(0.0, |(score, _)| score);
-    score(found.lexical) + DENSE_POINTS * score(found.dense)
+    UNIT * (score(found.lexical) + DENSE_POINTS * score(found.dense))
 }

@@ -17,7 +17,7 @@ pub struct Trace {
     pub tokens: Vec<String>,
     /// Synonyms added, as `term → alternatives`.
     pub expansions: Vec<String>,
-    /// The context used to complete a follow-up, if any: what was asked is `question + this`.
+    /// What the conversation was about before, if anything: entries near it were preferred.
     pub completed_with: Option<String>,
     /// Id of the rule that fired, if any.
     pub rule: Option<String>,
@@ -44,6 +44,9 @@ pub struct TraceCandidate {
     pub question: String,
     /// Ranker's score.
     pub score: f32,
+    /// What of the score comes from the conversation before.
+    #[serde(default)]
+    pub from_context: f32,
     /// BM25 score and 1-based rank, when the lexical retriever found it.
     pub lexical: Option<(f32, u32)>,
     /// Cosine and 1-based rank, when the dense retriever found it.

@@ -1,9 +1,11 @@
 //! `madoguchi fit`: fits confidence and ranker from a desk's own contents.
 //!
-//! The default confidence in `models/` needs no label: practice questions are the desk's phrasings, each held out of the
-//! index it is asked of, and unanswerable ones come from taking the right entry away. With labelled cases the desk also
+//! The default confidence in `models/` needs no label of the desk: practice questions are the desk's phrasings, each held
+//! out of the index it is asked of, and unanswerable ones come from taking the right entry away. Labelled sets of other
+//! desks can be added (`--dataset`) and then decide its calibration, cross-fitted. With labelled cases the desk also
 //! gets models of its own in `kb/fitted/`: a confidence calibrated on cross-fitted scores of its cases, and a ranker, kept
-//! only when cross-fitting shows that it ranks the cases better than the default. Nothing here reads evaluation data.
+//! only when cross-fitting shows that it ranks the cases better than the default. Nothing here reads
+//! the split `test` of the desk's own cases.
 
 mod desks;
 pub mod linear;
@@ -20,6 +22,8 @@ use crate::answer::features;
 use crate::answer::rank::RankModel;
 use crate::answer::{Engine, Models, System};
 use crate::eval::cases::{Case, Cases};
+use crate::eval::dataset::Dataset;
+use crate::eval::statistics::{Confidences, ones};
 use crate::kb::files;
 use crate::kb::snapshot::DeskFiles;
 use crate::publish::Workshop;
@@ -35,6 +39,10 @@ pub struct FitArgs {
     /// The desk's labelled cases (a file or folder), for a confidence of its own; only their split `fit` is used.
     #[arg(long)]
     cases: Option<PathBuf>,
+    /// A labelled retrieval set (BEIR folder, split `test`) for the default confidence to learn from besides the desk's
+    /// phrasings; may be given more than once.
+    #[arg(long)]
+    dataset: Vec<PathBuf>,
     /// Folder of the models.
     #[arg(long)]
     models: Option<PathBuf>,
@@ -59,7 +67,7 @@ const CALIBRATION_ROUND: usize = 7;
 
 /// A desk's ranker stays near the default: a desk has hundreds of labels, not thousands.
 const RANKER: Fitting = Fitting { loss: Loss::Softmax, penalty: 0.3, only_positive: true };
-const CONFIDENCE: Fitting = Fitting { loss: Loss::Logistic, penalty: 1e-2, only_positive: false };
+const CONFIDENCE: Fitting = Fitting { loss: Loss::Logistic, penalty: 5e-2, only_positive: false };
 
 /// The two systems that have a confidence of their own, with their files.
 const SYSTEMS: [(System, &str); 2] =
@@ -80,7 +88,7 @@ pub fn run(args: FitArgs) -> anyhow::Result<()> {
     };
     let defaults = Models::open(&models)?;
     if !args.keep_defaults {
-        fitter.default_confidence(&defaults, &models)?;
+        fitter.default_confidence(&defaults, &args.dataset, &models)?;
     }
     match &args.cases {
         Some(cases) => {
@@ -148,7 +156,13 @@ impl Fitter {
         if file.exists() { Ok(std::fs::remove_file(file)?) } else { Ok(()) }
     }
 
-    fn default_confidence(&self, defaults: &Models, models: &Path) -> anyhow::Result<()> {
+    /// The confidence of a desk never seen, from this desk's held-out phrasings and from labelled sets of others.
+    fn default_confidence(
+        &self,
+        defaults: &Models,
+        datasets: &[PathBuf],
+        models: &Path,
+    ) -> anyhow::Result<()> {
         for (system, name) in SYSTEMS {
             let samples_of = |rounds: std::ops::Range<usize>| -> anyhow::Result<ConfidenceSamples> {
                 let mut samples = ConfidenceSamples::default();
@@ -158,12 +172,27 @@ impl Fitter {
                 }
                 Ok(samples)
             };
-            let samples = samples_of(CONFIDENCE_ROUNDS)?;
+            let mut samples = samples_of(CONFIDENCE_ROUNDS)?;
+            let practised = samples.len();
+            for folder in datasets {
+                let dataset = Dataset::read(folder, "test", true)?;
+                let entries = crate::command::evaluation::entries_of(&dataset);
+                let files = DeskFiles { entries, ..DeskFiles::default() };
+                let workshop = Workshop { plain: true, ..self.workshop.clone() };
+                let engine = workshop.engine(files, crate::command::today())?.with_models(defaults.clone());
+                samples.add_dataset(&engine.with_system(system), &dataset);
+            }
             let mut model = model_of(linear::fit(&samples.table(|_| true), &CONFIDENCE, None));
-            let held = samples_of(CALIBRATION_ROUND..CALIBRATION_ROUND + 1)?;
-            let scores: Vec<Sample> =
-                held.iter().map(|s| (f64::from(model.log_odds(&s.signals)), s.right)).collect();
-            self.finish(&mut model, &scores, &format!("{} held-out phrasings", samples.len()))?;
+            let scores = if datasets.is_empty() {
+                let held = samples_of(CALIBRATION_ROUND..CALIBRATION_ROUND + 1)?;
+                held.iter().map(|s| (f64::from(model.log_odds(&s.signals)), s.right)).collect()
+            } else {
+                cross_fitted(&samples)
+            };
+            let labelled = samples.len() - practised;
+            let data =
+                format!("{practised} held-out phrasings and {labelled} labelled questions of other desks");
+            self.finish(&mut model, &scores, &data)?;
             write(&models.join(name), &model)?;
             println!("{name}: {}", model.note);
         }
@@ -184,13 +213,7 @@ impl Fitter {
                 let (practice, questions) = self.practice(round, &own)?;
                 samples.add_practice(&practice.with_system(system), &questions);
             }
-            let mut scores: Vec<Sample> = Vec::new();
-            for fold in 0..samples::FOLDS {
-                let model =
-                    model_of(linear::fit(&samples.table(|s| s.fold != Some(fold)), &CONFIDENCE, None));
-                let own = samples.iter().filter(|s| s.fold == Some(fold));
-                scores.extend(own.map(|s| (f64::from(model.log_odds(&s.signals)), s.right)));
-            }
+            let scores = cross_fitted(&samples);
             let mut model = model_of(linear::fit(&samples.table(|_| true), &CONFIDENCE, None));
             let practised = samples.len() - scores.len();
             self.finish(
@@ -214,9 +237,11 @@ impl Fitter {
         let answer_from = answer.as_ref().map_or(1.1, |threshold| threshold.at as f32);
         model.bands = Bands { answer_from, clarify_from: CLARIFY_FROM.min(answer_from) };
         let count = held.len();
+        let auroc = Confidences::new(calibrated.iter().copied().map(Some)).auroc(&ones(count)).unwrap_or(0.5);
+        let data = format!("{data}, AUROC {auroc:.3}");
         model.note = match answer {
             Some(threshold) => format!(
-                "fitted on {data}, calibrated on {count}; answers from {:.3}: {} of {} wrong, at most {:.1}% (Clopper–Pearson, α = {:.2})",
+                "fitted on {data} and calibrated on {count} questions; answers from {:.3}: {} of {} wrong, at most {:.1}% (Clopper–Pearson, α = {:.2})",
                 threshold.at,
                 threshold.errors,
                 threshold.accepted,
@@ -224,12 +249,23 @@ impl Fitter {
                 self.alpha
             ),
             None => format!(
-                "fitted on {data}, calibrated on {count}; the error budget of {} cannot be met: never answers on its own",
+                "fitted on {data} and calibrated on {count} questions; the error budget of {} cannot be met: never answers on its own",
                 self.budget
             ),
         };
         Ok(())
     }
+}
+
+/// Scores of the labelled questions as asked, each by a model that was not fitted on its fold.
+fn cross_fitted(samples: &ConfidenceSamples) -> Vec<Sample> {
+    let mut scores: Vec<Sample> = Vec::new();
+    for fold in 0..samples::FOLDS {
+        let model = model_of(linear::fit(&samples.table(|s| s.fold != Some(fold)), &CONFIDENCE, None));
+        let own = samples.iter().filter(|s| s.fold == Some(fold) && s.as_asked);
+        scores.extend(own.map(|s| (f64::from(model.log_odds(&s.signals)), s.right)));
+    }
+    scores
 }
 
 /// Below this probability a list of candidates wastes the customer's time: the right one is too rarely on it.

@@ -7,6 +7,7 @@ use crate::answer::confidence::Signals;
 use crate::answer::features::Features;
 use crate::answer::{Ask, Considered, Context, Engine};
 use crate::eval::cases::{Case, Expected};
+use crate::eval::dataset::Dataset;
 
 /// Folds of the cross-fit over a desk's cases.
 pub const FOLDS: usize = 5;
@@ -38,7 +39,7 @@ impl RankGroup {
     }
 }
 
-/// The candidates of the answerable cases, each in the reading with the highest confidence.
+/// The candidates of the answerable cases.
 pub fn rank_cases(engine: &Engine, cases: &[Case]) -> Vec<RankGroup> {
     let entries = &engine.snapshot().entries;
     let groups: Vec<Option<RankGroup>> = cases
@@ -62,7 +63,7 @@ fn considered(engine: &Engine, case: &Case) -> Considered {
     for turn in &case.turns {
         context = engine.answer(&Ask { text: turn, context }).context;
     }
-    engine.consider_best(&Ask { text: &case.question, context })
+    engine.consider(&Ask { text: &case.question, context })
 }
 
 /// Fold of a case: cases of one entry share it.
@@ -78,8 +79,11 @@ pub struct ConfidenceSample {
     pub signals: Signals,
     /// Whether the first candidate answers.
     pub right: bool,
-    /// Fold of a labelled case; `None` for practice.
+    /// Fold of a labelled question; `None` for practice.
     pub fold: Option<usize>,
+    /// Whether every entry was there; not for a question whose right entries were taken away.
+    pub as_asked: bool,
+    weight: f32,
 }
 
 /// Samples of the confidence.
@@ -98,10 +102,16 @@ impl ConfidenceSamples {
                 let is_right = |number: u32| right.contains(&entries[number as usize].id);
                 let whole = engine.consider_text(text);
                 let top_is_right = whole.ranking.first().is_some_and(|top| is_right(top.found.number));
-                let sample = |signals, right| ConfidenceSample { signals, right, fold: None };
-                let mut out = vec![sample(whole.signals, top_is_right)];
+                let sample = |signals, right, as_asked| ConfidenceSample {
+                    signals,
+                    right,
+                    fold: None,
+                    as_asked,
+                    weight: 1.0,
+                };
+                let mut out = vec![sample(whole.signals, top_is_right, true)];
                 if i % 3 == 0 {
-                    out.push(sample(engine.consider_without(text, &is_right).signals, false));
+                    out.push(sample(engine.consider_without(text, &is_right).signals, false, false));
                 }
                 out
             })
@@ -124,18 +134,50 @@ impl ConfidenceSamples {
                 let top =
                     best.ranking.first().map(|top| &engine.snapshot().entries[top.found.number as usize].id);
                 let right = case.expect != Expected::HandOff && top.is_some_and(|id| case.accepts(id));
-                Some(ConfidenceSample { signals: best.signals, right, fold: Some(fold(case)) })
+                let fold = Some(fold(case));
+                Some(ConfidenceSample {
+                    signals: best.signals,
+                    right,
+                    fold,
+                    as_asked: true,
+                    weight: CASE_WEIGHT,
+                })
             })
             .collect();
         self.0.extend(found.into_iter().flatten());
     }
 
-    /// The samples that `keep` chooses, as a table; labelled cases weigh more.
+    /// Adds a labelled retrieval set: each question as asked, and with its right entries taken away. All of it together
+    /// weighs as much as what was there before.
+    pub fn add_dataset(&mut self, engine: &Engine, dataset: &Dataset) {
+        let entries = &engine.snapshot().entries;
+        let weight = self.0.len() as f32 / (2 * dataset.queries.len()).max(1) as f32;
+        let found: Vec<[ConfidenceSample; 2]> = dataset
+            .queries
+            .par_iter()
+            .enumerate()
+            .map(|(i, query)| {
+                let judged = dataset.qrels.of(&query.id);
+                let grade = |id: &String| judged.and_then(|judged| judged.get(id)).copied().unwrap_or(0);
+                let is_right = |number: u32| grade(&entries[number as usize].id) > 0;
+                let whole = engine.consider_text(&query.text);
+                let right = whole.ranking.first().is_some_and(|top| is_right(top.found.number));
+                let gone = engine.consider_without(&query.text, &is_right);
+                let fold = Some(i % FOLDS);
+                [
+                    ConfidenceSample { signals: whole.signals, right, fold, as_asked: true, weight },
+                    ConfidenceSample { signals: gone.signals, right: false, fold, as_asked: false, weight },
+                ]
+            })
+            .collect();
+        self.0.extend(found.into_iter().flatten());
+    }
+
+    /// The samples that `keep` chooses, as a table with their weights.
     pub fn table(&self, keep: impl Fn(&ConfidenceSample) -> bool) -> Table {
         let mut table = Table::new(crate::answer::confidence::COUNT);
         for sample in self.0.iter().filter(|sample| keep(sample)) {
-            let weight = if sample.fold.is_some() { CASE_WEIGHT } else { 1.0 };
-            table.push(&[(sample.signals.as_slice(), f32::from(sample.right))], weight);
+            table.push(&[(sample.signals.as_slice(), f32::from(sample.right))], sample.weight);
         }
         table
     }

@@ -1,11 +1,12 @@
 //! The forward side of the index: what terms each entry holds, by field, as numbers. Ranking features, coverage and the
 //! Trace's matched terms are computed from it; candidates come from [`super::lexical`] and [`super::vector`].
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 
 use super::lexical::LexicalDocument;
+use super::sounds::{self, Sounds};
 use crate::kb::{Entry, Language};
 use crate::text::{Analysis, Analyzer, grams, normalize};
 
@@ -29,6 +30,40 @@ pub struct Document {
     pub readings: Vec<Vec<u32>>,
     /// Whether the entry is in English.
     pub english: bool,
+    /// The same terms in the order that lookups need.
+    #[serde(skip)]
+    pub sorted: Sorted,
+}
+
+/// A document's terms by number, for lookups: made from the lists in text order, never stored.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Sorted {
+    /// Terms of question and keywords, repeated ones too.
+    pub question: Vec<TermId>,
+    /// Terms of question, phrasings and keywords, repeated ones too.
+    pub title: Vec<TermId>,
+    /// Terms of the answer, repeated ones too.
+    pub answer: Vec<TermId>,
+    /// Distinct terms of the question and of each phrasing, with their summed idf.
+    pub phrasings: Vec<(Vec<TermId>, f32)>,
+}
+
+impl Sorted {
+    /// How often the entry holds the term, wherever.
+    pub fn count(&self, id: TermId) -> usize {
+        count(&self.title, id) + count(&self.answer, id)
+    }
+
+    /// Whether the entry holds the term, wherever.
+    pub fn holds(&self, id: TermId) -> bool {
+        self.title.binary_search(&id).is_ok() || self.answer.binary_search(&id).is_ok()
+    }
+}
+
+/// How often a sorted list holds a term.
+pub fn count(sorted: &[TermId], id: TermId) -> usize {
+    let start = sorted.partition_point(|&x| x < id);
+    sorted[start..].iter().take_while(|&&x| x == id).count()
 }
 
 impl Document {
@@ -60,6 +95,7 @@ pub struct Documents {
     documents: Vec<Document>,
     average_body: f32,
     average_question: f32,
+    sounds: Sounds,
     #[serde(skip)]
     numbers: HashMap<String, TermId>,
 }
@@ -80,8 +116,13 @@ impl Documents {
         let mut documents = Self::default();
         let mut lexical = Vec::with_capacity(entries.len());
         let mut all_terms = Vec::with_capacity(entries.len());
+        let mut readings: BTreeSet<(String, TermId)> = BTreeSet::new();
         for (entry, (terms, grams)) in entries.iter().zip(analyzed) {
             documents.add(entry, &terms);
+            for (reading, term) in &terms.sounds {
+                let id = documents.intern(term);
+                readings.insert((reading.clone(), id));
+            }
             lexical.push(LexicalDocument {
                 question: terms.question.clone(),
                 phrasings: terms.phrasings.concat(),
@@ -93,6 +134,8 @@ impl Documents {
             all_terms.push(terms);
         }
         documents.finish();
+        let frequency = |id: TermId| documents.frequency[id as usize];
+        documents.sounds = Sounds::of(readings.into_iter(), frequency);
         (documents, lexical, all_terms)
     }
 
@@ -107,6 +150,7 @@ impl Documents {
             grams: terms.question_grams.clone(),
             readings: terms.readings.iter().map(|grams| hashes(grams)).collect(),
             english: entry.language == Language::En,
+            sorted: Sorted::default(),
         };
         let mut unique: Vec<TermId> = document.body_terms().collect();
         unique.sort_unstable();
@@ -132,11 +176,41 @@ impl Documents {
         let n = self.documents.len().max(1) as f32;
         self.average_body = self.documents.iter().map(|d| d.body_len() as f32).sum::<f32>() / n;
         self.average_question = self.documents.iter().map(|d| d.question.len() as f32).sum::<f32>() / n;
+        self.sort();
+    }
+
+    fn sort(&mut self) {
+        use rayon::prelude::*;
+        let idf: Vec<f32> = (0..self.terms.len()).map(|id| self.idf(Some(id as TermId))).collect();
+        self.documents.par_iter_mut().for_each(|document| {
+            let sorted = |terms: &mut dyn Iterator<Item = TermId>| {
+                let mut list: Vec<TermId> = terms.collect();
+                list.sort_unstable();
+                list
+            };
+            let distinct = |phrasing: &Vec<TermId>| {
+                let mut list = sorted(&mut phrasing.iter().copied());
+                list.dedup();
+                let total = list.iter().map(|id| idf[*id as usize]).sum();
+                (list, total)
+            };
+            let lists = Sorted {
+                question: sorted(&mut document.question.iter().chain(&document.keywords).copied()),
+                title: sorted(&mut document.title_terms()),
+                answer: sorted(&mut document.answer.iter().copied()),
+                phrasings: std::iter::once(&document.question)
+                    .chain(&document.phrasings)
+                    .map(distinct)
+                    .collect(),
+            };
+            document.sorted = lists;
+        });
     }
 
     /// Restores what is not stored; call after deserialising.
     pub(super) fn restore(&mut self) {
         self.numbers = self.terms.iter().enumerate().map(|(i, term)| (term.clone(), i as TermId)).collect();
+        self.sort();
     }
 
     /// Number of documents.
@@ -157,6 +231,11 @@ impl Documents {
     /// The term's number, if any document holds it.
     pub fn term_id(&self, term: &str) -> Option<TermId> {
         self.numbers.get(term).copied()
+    }
+
+    /// What the desk's words sound like.
+    pub fn sounds(&self) -> &Sounds {
+        &self.sounds
     }
 
     /// The term with this number.
@@ -201,6 +280,8 @@ pub struct EntryTerms {
     pub answer: Vec<String>,
     question_grams: Vec<Vec<u32>>,
     readings: Vec<Vec<String>>,
+    /// Readings of the terms written with kanji.
+    sounds: BTreeSet<(String, String)>,
 }
 
 impl EntryTerms {
@@ -214,12 +295,19 @@ impl EntryTerms {
         let question = analyzer.analyze(&entry.question);
         let phrasings: Vec<Analysis> =
             entry.phrasings.iter().map(|phrasing| analyzer.analyze(phrasing)).collect();
-        let readings = std::iter::once(&question).chain(&phrasings).map(Analysis::reading_grams).collect();
+        let answer = analyzer.analyze(&entry.answer);
+        let questions = || std::iter::once(&question).chain(&phrasings);
+        let readings = questions().map(Analysis::reading_grams).collect();
+        let tokens = questions().chain([&answer]).flat_map(|analysis| &analysis.tokens);
+        let sounds = tokens.flat_map(|token| {
+            sounds::readings(token).into_iter().map(|reading| (reading, token.term.clone()))
+        });
         Self {
             question: terms(&question),
             phrasings: phrasings.iter().map(terms).collect(),
             keywords: entry.keywords.iter().flat_map(|keyword| analyzer.terms(keyword)).collect(),
-            answer: analyzer.terms(&entry.answer),
+            sounds: sounds.collect(),
+            answer: terms(&answer),
             question_grams,
             readings,
         }

@@ -7,6 +7,7 @@
 pub mod documents;
 pub mod lexical;
 mod simd;
+pub mod sounds;
 pub mod vector;
 
 use std::fs;
@@ -24,7 +25,7 @@ use lexical::LexicalIndex;
 use vector::VectorIndex;
 
 /// Raise when the meaning or layout of anything on disk changes.
-pub const INDEX_VERSION: u32 = 2;
+pub const INDEX_VERSION: u32 = 3;
 
 /// All that retrieval and ranking read.
 pub struct Index {

@@ -1,5 +1,5 @@
 //! The desk as plain text files (`kb/`): reads them into [`DeskFiles`] and reports every mistake with file and line;
-//! [`contents`] and [`write`] carry a whole desk between files and database without loss.
+//! [`contents`] and [`write()`] carry a whole desk between files and database without loss.
 //! The format is described in `kb/README.md`. [`read`] never stops at the first mistake, so that lint shows them all.
 
 mod check;

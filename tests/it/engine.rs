@@ -58,9 +58,36 @@ fn a_question_on_withdrawals_is_answered_or_asked_back_from_that_category() {
 }
 
 #[test]
-#[ignore = "known: the net below the rules takes it for a complaint"]
 fn half_width_kana_does_not_sound_like_a_complaint() {
     stays_with_withdrawals("ｼｭｯｷﾝできないです。。");
+}
+
+#[test]
+fn kana_only_and_wrong_conversions_are_read_with_the_desks_own_words() {
+    for (text, heard, entry) in [
+        ("ﾋｯｺｼﾏｼﾀ ｼﾞｭｳｼｮﾉ ﾅｵｼｶﾀ", "住所", "address-change"),
+        ("すてーきんぐの むりょう たいけん きかんは", "ステーキング", "staking-start"),
+        ("罪立ての額を減らしたい", "積立", "tsumitate-change-stop"),
+    ] {
+        let trace = ask(text).trace;
+        assert!(trace.tokens.iter().any(|token| token == heard), "{text}: {:?}", trace.tokens);
+        let family = entry.split('-').next().expect("an id has parts");
+        assert!(trace.candidates[0].entry_id.starts_with(family), "{text}: {:?}", trace.candidates[0]);
+    }
+    let must = ask("ﾌｾｲｱｸｾｽｻﾚﾏｼﾀ").decision;
+    assert!(
+        matches!(&must, Decision::HandOff(hand_off) if hand_off.reason == HandOffReason::Security),
+        "{must:?}"
+    );
+}
+
+#[test]
+fn a_new_topic_is_not_drawn_into_the_old_one() {
+    let second = after("日本円を出金したい", "二段階認証のスマホを機種変更したいのですが、移行の手順は？");
+    assert!(second.trace.candidates[0].entry_id.contains("device"), "{:?}", second.trace.candidates[0]);
+    let third = after("日本円を出金したい", "年間取引報告書はどこで見られますか");
+    assert!(third.trace.candidates[0].entry_id.starts_with("tax-"), "{:?}", third.trace.candidates[0]);
+    assert!(third.trace.completed_with.is_some());
 }
 
 #[test]
@@ -96,7 +123,6 @@ fn after(first: &str, text: &str) -> Outcome {
 }
 
 #[test]
-#[ignore = "known: the reading alone wins with fee-list-where"]
 fn a_follow_up_on_fees_after_withdrawals_finds_their_fee() {
     let second = after("日本円を出金したい", "手数料は？");
     let trace = &second.trace;

@@ -1,8 +1,8 @@
 //! Entries going in and out as files: any of the formats staff have becomes a [`Table`], a [`Mapping`] says which column
 //! is what, [`read_rows`] gives entries with every doubt named by row, [`Plan`] says what taking them over would do, and
-//! [`write`] gives files that read back as the same entries. Pure: bytes in, bytes out.
+//! [`mod@write`] gives files that read back as the same entries. Pure: bytes in, bytes out.
 //!
-//! Reading order: [`formats`] → [`columns`] → `rows` → [`plan`]; [`write`] is the way back.
+//! Reading order: [`formats`] → [`columns`] → `rows` → [`plan`]; [`mod@write`] is the way back.
 
 mod cell;
 pub mod columns;

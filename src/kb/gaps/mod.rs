@@ -1,4 +1,4 @@
-//! Gaps: what customers asked and the desk could not answer, grouped by meaning. A [`Gap`] is kept until a person takes
+//! Gaps: what customers asked and the desk could not answer, grouped by meaning. A gap is kept until a person takes
 //! it up or puts it aside; a new question joins the gap it is closest to. Pure: vectors, times and ids are passed in.
 //!
 //! Grouping is by [`likeness`]: cosine of the embeddings where there are any, Dice of character grams beside it.
