@@ -94,7 +94,7 @@ pub fn signals(
         dense_top,
         raw / (1.0 + n),
         (1.0 + n).ln(),
-        question.asked.iter().map(|asked| asked.idf * asked.weight).sum::<f32>() / 10.0,
+        question.asked.iter().map(|asked| asked.idf).sum::<f32>() / 10.0,
         smalltalk.likeness,
         smalltalk.cosine,
         mean,

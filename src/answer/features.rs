@@ -2,11 +2,11 @@
 //! the vectors, so they mean the same whichever retriever found the candidate.
 
 use super::retrieve::{Found, Retrieved};
-use super::smalltalk::dice;
 use super::understand::{AskedTerm, Question};
 use crate::index::Index;
 use crate::index::documents::{Document, TermId, count};
 use crate::index::vector::Query;
+use crate::text::dice;
 
 /// Number of features.
 pub const COUNT: usize = 26;
@@ -94,11 +94,12 @@ impl<'a> FeatureSource<'a> {
         index: &'a Index,
         retrieved: &'a Retrieved,
     ) -> Self {
-        let total_idf = question.asked.iter().map(mass).sum::<f32>().max(f32::MIN_POSITIVE);
+        let total_idf = question.asked.iter().map(|asked| asked.idf).sum::<f32>().max(f32::MIN_POSITIVE);
         let unknown = |asked: &&AskedTerm| asked.id.is_none() && asked.alternatives.is_empty();
-        let unknown_share = question.asked.iter().filter(unknown).map(mass).sum::<f32>() / total_idf;
+        let unknown_share =
+            question.asked.iter().filter(unknown).map(|asked| asked.idf).sum::<f32>() / total_idf;
         let known = question.asked.iter().enumerate().filter(|(_, asked)| !unknown(asked));
-        let rarest = known.max_by(|a, b| mass(a.1).total_cmp(&mass(b.1))).map(|(i, _)| i);
+        let rarest = known.max_by(|a, b| a.1.idf.total_cmp(&b.1.idf)).map(|(i, _)| i);
         let (said, bits) = (said(&question.asked), bits(&question.asked));
         Self { question, vector, index, retrieved, total_idf, unknown_share, rarest, said, bits }
     }
@@ -170,7 +171,7 @@ impl<'a> FeatureSource<'a> {
     /// Share of the question that a list that `has` a term covers, by idf.
     fn coverage(&self, has: impl Fn(TermId) -> bool) -> f32 {
         let held = self.question.asked.iter().filter(|asked| asked.holds(&has));
-        held.map(mass).sum::<f32>() / self.total_idf
+        held.map(|asked| asked.idf).sum::<f32>() / self.total_idf
     }
 
     /// BM25 (Robertson and Zaragoza 2009) over a list of `length` terms with these counts, divided by the most the
@@ -184,7 +185,7 @@ impl<'a> FeatureSource<'a> {
             .filter_map(|asked| asked.id.map(|id| (asked, id)))
             .map(|(asked, id)| {
                 let tf = count(id) as f32;
-                mass(asked) * tf * (K1 + 1.0) / (tf + K1 * (1.0 - B + B * length))
+                asked.idf * tf * (K1 + 1.0) / (tf + K1 * (1.0 - B + B * length))
             })
             .sum();
         score / (self.total_idf * (K1 + 1.0))
@@ -221,10 +222,8 @@ impl<'a> FeatureSource<'a> {
         for (start, (from, _)) in hits.iter().enumerate() {
             let inside = hits[start..].iter().take_while(|(at, _)| at - from < WINDOW);
             let set = inside.fold(0_u64, |set, (_, bits)| set | bits);
-            let held: f32 = (0..asked.len().min(64))
-                .filter(|bit| set & (1 << bit) != 0)
-                .map(|bit| mass(&asked[bit]))
-                .sum();
+            let held: f32 =
+                (0..asked.len().min(64)).filter(|bit| set & (1 << bit) != 0).map(|bit| asked[bit].idf).sum();
             best = best.max(held);
         }
         best / self.total_idf
@@ -256,11 +255,6 @@ impl AskedTerm {
                 .iter()
                 .any(|wording| !wording.is_empty() && wording.iter().all(|id| has(*id)))
     }
-}
-
-/// What a term counts for: its idf, less when it comes from the conversation.
-fn mass(asked: &AskedTerm) -> f32 {
-    asked.idf * asked.weight
 }
 
 /// Terms of the question and of its other wordings, sorted.

@@ -124,11 +124,11 @@ fn lexical_query(question: &Question, index: &Index) -> Vec<QueryTerm> {
         *slot = slot.max(weight);
     };
     for asked in &question.asked {
-        add(LexicalField::Body, &asked.term, asked.weight);
-        add(LexicalField::Question, &asked.term, asked.weight * QUESTION_WEIGHT);
-        add(LexicalField::Phrasings, &asked.term, asked.weight * PHRASINGS_WEIGHT);
+        add(LexicalField::Body, &asked.term, 1.0);
+        add(LexicalField::Question, &asked.term, QUESTION_WEIGHT);
+        add(LexicalField::Phrasings, &asked.term, PHRASINGS_WEIGHT);
         for wording in &asked.alternatives {
-            let share = SYNONYM_WEIGHT * asked.weight / wording.len().max(1) as f32;
+            let share = SYNONYM_WEIGHT / wording.len().max(1) as f32;
             for id in wording {
                 add(LexicalField::Body, index.documents.term(*id), share);
                 add(LexicalField::Question, index.documents.term(*id), share * QUESTION_WEIGHT);

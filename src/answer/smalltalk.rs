@@ -5,7 +5,7 @@ use crate::embed::{Embedder, Role, Text};
 use crate::index::documents::gram_hashes;
 use crate::index::vector::{Query, VectorIndex};
 use crate::kb::{Entry, Language, Snapshot};
-use crate::text::{Analyzer, normalize};
+use crate::text::{Analyzer, dice, normalize};
 
 /// From this character similarity on an utterance is taken to be small talk.
 const SAME: f32 = 0.72;
@@ -120,24 +120,4 @@ pub fn reply(snapshot: &Snapshot, found: &SmallTalkMatch, language: Language) ->
 /// Normalised text without punctuation, spaces and long-vowel play.
 fn bare(text: &str) -> String {
     normalize(text).chars().filter(|c| c.is_alphanumeric() && *c != 'ー').collect()
-}
-
-/// Dice coefficient of two sorted, unique lists: 2·|both| / (|a| + |b|), 0 when both are empty.
-pub fn dice(a: &[u32], b: &[u32]) -> f32 {
-    if a.is_empty() && b.is_empty() {
-        return 0.0;
-    }
-    let (mut i, mut j, mut both) = (0, 0, 0);
-    while i < a.len() && j < b.len() {
-        match a[i].cmp(&b[j]) {
-            std::cmp::Ordering::Less => i += 1,
-            std::cmp::Ordering::Greater => j += 1,
-            std::cmp::Ordering::Equal => {
-                both += 1;
-                i += 1;
-                j += 1;
-            }
-        }
-    }
-    2.0 * both as f32 / (a.len() + b.len()) as f32
 }

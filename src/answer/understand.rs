@@ -6,6 +6,7 @@ use crate::answer::Context;
 use crate::index::documents::{Documents, TermId, gram_hashes, hashes};
 use crate::index::sounds;
 use crate::kb::{Language, Snapshot};
+use crate::text::script::{hiragana, is_kanji, katakana};
 use crate::text::{self, Analysis, Analyzer, Token};
 
 /// A question with at most this many content terms hardly stands on its own.
@@ -20,9 +21,7 @@ pub struct AskedTerm {
     pub id: Option<TermId>,
     /// Other wordings by the desk's synonyms, each a sequence of terms; a term no entry holds drops the wording.
     pub alternatives: Vec<Vec<TermId>>,
-    /// What the term counts for, 1 for a word as typed.
-    pub weight: f32,
-    /// Inverse document frequency.
+    /// Inverse document frequency: what the term counts for.
     pub idf: f32,
 }
 
@@ -56,13 +55,13 @@ pub struct Question {
 impl Question {
     /// Understands `text` on its own.
     pub fn new(text: &str, analyzer: &Analyzer, documents: &Documents, fallback: Option<Language>) -> Self {
-        let written = respelled(analyzer.analyze(text), analyzer);
-        let heard = heard(&written, documents);
-        let analysis = if heard.is_empty() {
-            written.clone()
-        } else {
-            analyzer.analyze(&as_read(&written.normalized, &heard, documents))
-        };
+        let mut analysis = respelled(analyzer.analyze(text), analyzer);
+        let normalized = analysis.normalized.clone();
+        let heard = heard(&analysis, documents);
+        if !heard.is_empty() {
+            analysis = analyzer.analyze(&as_read(&normalized, &heard, documents));
+        }
+        let readings = analysis.reading_grams();
         let language = match analysis.language {
             text::Language::Ja => Language::Ja,
             text::Language::En => Language::En,
@@ -72,16 +71,16 @@ impl Question {
             raw: text.to_owned(),
             gram_hashes: gram_hashes(&analysis.normalized),
             grams: analysis.grams(),
-            reading_hashes: hashes(&analysis.reading_grams()),
-            readings: analysis.reading_grams(),
+            reading_hashes: hashes(&readings),
+            readings,
             asked: Vec::new(),
             expansions: Vec::new(),
             language,
             terms: analysis.terms().map(str::to_owned).collect(),
-            normalized: written.normalized,
+            normalized,
             as_read: String::new(),
         };
-        question.add_terms(&question.terms.clone(), 1.0, documents);
+        question.add_terms(documents);
         question.add_homophones(&heard, documents);
         question.add_expansions(&analysis, documents);
         question.as_read = analysis.normalized;
@@ -93,12 +92,12 @@ impl Question {
         self.terms.len() > TERSE
     }
 
-    fn add_terms(&mut self, terms: &[String], weight: f32, documents: &Documents) {
-        for term in terms {
+    fn add_terms(&mut self, documents: &Documents) {
+        for term in &self.terms {
             if !self.asked.iter().any(|asked| asked.term == *term) {
                 let id = documents.term_id(term);
                 let idf = documents.idf(id);
-                self.asked.push(AskedTerm { term: term.clone(), id, alternatives: Vec::new(), weight, idf });
+                self.asked.push(AskedTerm { term: term.clone(), id, alternatives: Vec::new(), idf });
             }
         }
     }
@@ -166,15 +165,15 @@ fn as_read(normalized: &str, heard: &[HeardAt], documents: &Documents) -> String
 /// hiragana: 「ヒッコシマシタ」 is one unknown word, 「ひっこしました」 a verb and two auxiliaries.
 fn respelled(analysis: Analysis, analyzer: &Analyzer) -> Analysis {
     let text = &analysis.normalized;
-    if text.chars().any(sounds::is_kanji) {
+    if text.chars().any(is_kanji) {
         return analysis;
     }
-    let is_katakana = |word: &str| word.chars().all(|c| sounds::katakana(c) == Some(c));
+    let is_katakana = |word: &str| word.chars().all(|c| katakana(c) == Some(c));
     let strange = analysis.tokens.iter().filter(|token| !token.known && is_katakana(&token.surface));
     let mut spelled = text.clone();
     let mut is_other = false;
     for token in strange {
-        let word: String = token.surface.chars().map(sounds::hiragana).collect();
+        let word: String = token.surface.chars().map(hiragana).collect();
         // Both scripts take three bytes a character, so that the offsets stay.
         if word.len() == token.surface.len() {
             spelled.replace_range(token.start..token.end, &word);
@@ -190,7 +189,7 @@ fn heard(analysis: &Analysis, documents: &Documents) -> Vec<HeardAt> {
         return Vec::new();
     }
     let text = analysis.normalized.as_str();
-    if text.chars().any(sounds::is_kanji) {
+    if text.chars().any(is_kanji) {
         misspelt(analysis, documents)
     } else {
         kana_only(text).flat_map(|stretch| stretch.hear_words(analysis, documents)).collect()
@@ -238,8 +237,8 @@ impl Stretch {
 fn misspelt(analysis: &Analysis, documents: &Documents) -> Vec<HeardAt> {
     let is_strange = |token: &Token| token.content && documents.term_id(&token.term).is_none();
     let sound = |token: &Token| -> Option<Vec<char>> {
-        let kana: Option<Vec<char>> = token.surface.chars().map(sounds::katakana).collect();
-        kana.or_else(|| token.reading.chars().map(sounds::katakana).collect()).filter(|kana| !kana.is_empty())
+        let kana: Option<Vec<char>> = token.surface.chars().map(katakana).collect();
+        kana.or_else(|| token.reading.chars().map(katakana).collect()).filter(|kana| !kana.is_empty())
     };
     let tokens = &analysis.tokens;
     let mut out: Vec<HeardAt> = Vec::new();
@@ -268,7 +267,7 @@ fn misspelt(analysis: &Analysis, documents: &Documents) -> Vec<HeardAt> {
 fn kana_only(text: &str) -> impl Iterator<Item = Stretch> {
     let mut stretches = vec![Stretch::default()];
     for (at, c) in text.char_indices() {
-        match (sounds::katakana(c), stretches.last_mut()) {
+        match (katakana(c), stretches.last_mut()) {
             (Some(kana), Some(stretch)) => stretch.push(kana, at..at + c.len_utf8()),
             _ => stretches.push(Stretch::default()),
         }

@@ -69,6 +69,7 @@ impl Subwords {
     }
 }
 
+/// Characters that have a piece of their own. The shipped model was trained with these, so not `text::script`'s.
 fn is_kanji(c: char) -> bool {
     matches!(c, '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}')
 }

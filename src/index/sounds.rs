@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::documents::TermId;
 use crate::text::Token;
+use crate::text::script::{is_kanji, katakana};
 
 /// Shortest reading that is listened for, characters: shorter ones sound in every sentence.
 const SHORTEST: usize = 3;
@@ -129,28 +130,6 @@ fn row(last: char) -> Option<&'static str> {
     .zip("ウクグスツヌブムル".chars())
     .find(|(_, dictionary_form)| *dictionary_form == last)
     .map(|(row, _)| row)
-}
-
-/// A katakana character as hiragana; others as they are.
-pub fn hiragana(c: char) -> char {
-    match c {
-        'ァ'..='ヶ' => char::from_u32(c as u32 - 0x60).unwrap_or(c),
-        _ => c,
-    }
-}
-
-/// Whether a character is a Chinese character.
-pub fn is_kanji(c: char) -> bool {
-    matches!(c, '\u{4E00}'..='\u{9FFF}' | '\u{3400}'..='\u{4DBF}' | '々')
-}
-
-/// A kana character as katakana; `None` for anything else.
-pub fn katakana(c: char) -> Option<char> {
-    match c {
-        'ぁ'..='ゖ' => char::from_u32(c as u32 + 0x60),
-        'ァ'..='ヺ' | 'ー' => Some(c),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

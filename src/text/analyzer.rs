@@ -9,7 +9,8 @@ use sha2::{Digest, Sha256};
 
 use super::function_words::{is_content, weight};
 use super::latin::{self, LatinWord};
-use super::normalize::{is_kana, is_kanji, normalize};
+use super::normalize::normalize;
+use super::script::{is_kana, is_kanji};
 use super::segment::{Origin, Piece, Segmenter, UserWord};
 use super::synonyms::SynonymTable;
 use super::{

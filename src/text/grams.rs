@@ -1,6 +1,6 @@
 //! Character grams: the safety net for product names that the dictionary splits wrongly.
 
-use super::normalize::{is_hiragana, is_kana, is_kanji, is_katakana};
+use super::script::{is_hiragana, is_kana, is_kanji, is_katakana};
 
 /// Character grams of `normalized` text: bigrams within runs of word characters, and single kanji and katakana
 /// (a lone hiragana says nothing). A text too short for either yields its single characters.
@@ -34,6 +34,26 @@ pub fn grams(normalized: &str) -> Vec<String> {
 /// Characters that words are written with: letters, digits, kana with `ー`, kanji with `々`.
 fn is_word(c: char) -> bool {
     is_hiragana(c) || is_kana(c) || is_kanji(c) || c == 'ー' || c.is_alphanumeric()
+}
+
+/// Dice coefficient of two sorted, unique lists: 2·|both| / (|a| + |b|), 0 when both are empty.
+pub fn dice<T: Ord>(a: &[T], b: &[T]) -> f32 {
+    if a.is_empty() && b.is_empty() {
+        return 0.0;
+    }
+    let (mut i, mut j, mut both) = (0, 0, 0);
+    while i < a.len() && j < b.len() {
+        match a[i].cmp(&b[j]) {
+            std::cmp::Ordering::Less => i += 1,
+            std::cmp::Ordering::Greater => j += 1,
+            std::cmp::Ordering::Equal => {
+                both += 1;
+                i += 1;
+                j += 1;
+            }
+        }
+    }
+    2.0 * both as f32 / (a.len() + b.len()) as f32
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod latin;
 mod mecab;
 mod normalize;
 mod readings;
+pub mod script;
 mod segment;
 mod source;
 mod synonyms;
@@ -21,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 pub use analyzer::{ANALYZER_VERSION, Analyzer};
 pub use dictionary::{DictionaryInfo, DictionaryKind, DictionaryOptions, build_dictionary, check_dictionary};
-pub use grams::grams;
+pub use grams::{dice, grams};
 pub use normalize::normalize;
 pub use synonyms::Expansion;
 

@@ -4,6 +4,7 @@
 
 use unicode_normalization::{IsNormalized, is_nfkc_quick};
 
+use super::script::{is_hiragana, is_kana};
 use super::segment;
 
 /// Raised whenever [`normalize`] changes what it returns; built dictionaries carry it.
@@ -152,27 +153,6 @@ fn is_long_vowel_variant(c: char) -> bool {
 
 fn is_kana_iteration_mark(c: char) -> bool {
     matches!(c, 'ゝ' | 'ゞ' | 'ヽ' | 'ヾ')
-}
-
-/// Hiragana letters, without marks.
-pub(super) fn is_hiragana(c: char) -> bool {
-    matches!(c, 'ぁ'..='ゖ')
-}
-
-/// Katakana letters, without marks.
-pub(super) fn is_katakana(c: char) -> bool {
-    matches!(c, 'ァ'..='ヺ' | '\u{31F0}'..='\u{31FF}')
-}
-
-/// Hiragana or katakana letters.
-pub(super) fn is_kana(c: char) -> bool {
-    is_hiragana(c) || is_katakana(c)
-}
-
-/// Han characters, with `々` and `〇`.
-pub(super) fn is_kanji(c: char) -> bool {
-    matches!(c, '々' | '〇' | '\u{3400}'..='\u{4DBF}' | '\u{4E00}'..='\u{9FFF}' | '\u{F900}'..='\u{FAFF}'
-        | '\u{20000}'..='\u{323AF}')
 }
 
 #[cfg(test)]

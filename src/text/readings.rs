@@ -1,6 +1,7 @@
 //! Reading grams: what a text sounds like, in katakana trigrams. They find an entry when the customer writes kana only or
 //! picked the wrong characters in conversion (講座会説 for 口座開設), where no word and no character agrees.
 
+use super::script::katakana;
 use super::{Analysis, Token};
 
 /// Characters per gram.
@@ -39,10 +40,7 @@ fn flush(run: &mut Vec<char>, grams: &mut Vec<String>) {
 
 /// The token's reading; its own characters where the dictionary has none. Hiragana becomes katakana.
 fn sound(token: &Token) -> impl Iterator<Item = char> {
-    let spelled = token.surface.chars().all(|c| matches!(c, 'ぁ'..='ゖ' | 'ァ'..='ヺ' | 'ー'));
+    let spelled = token.surface.chars().all(|c| katakana(c).is_some());
     let text = if spelled || token.reading.is_empty() { &token.surface } else { &token.reading };
-    text.chars().map(|c| match c {
-        'ぁ'..='ゖ' => char::from_u32(c as u32 + 0x60).unwrap_or(c),
-        other => other,
-    })
+    text.chars().map(|c| katakana(c).unwrap_or(c))
 }

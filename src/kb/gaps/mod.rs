@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::text::{grams, normalize};
+use crate::text::{dice, grams, normalize};
 
 pub use cluster::{MAX_AT_ONCE, Placement, place, place_at};
 
@@ -102,23 +102,6 @@ pub fn likeness(a: &Meaning, b: &Meaning) -> f32 {
     }
     let cosine: f32 = a.vector.iter().zip(&b.vector).map(|(a, b)| a * b).sum();
     MEANING * cosine.clamp(0.0, 1.0) + (1.0 - MEANING) * lexical
-}
-
-/// 2·|both| / (|a| + |b|) of two sorted, unique lists.
-fn dice(a: &[String], b: &[String]) -> f32 {
-    let (mut i, mut j, mut both) = (0, 0, 0usize);
-    while i < a.len() && j < b.len() {
-        match a[i].cmp(&b[j]) {
-            std::cmp::Ordering::Less => i += 1,
-            std::cmp::Ordering::Greater => j += 1,
-            std::cmp::Ordering::Equal => {
-                both += 1;
-                i += 1;
-                j += 1;
-            }
-        }
-    }
-    2.0 * both as f32 / (a.len() + b.len()).max(1) as f32
 }
 
 /// Where a gap is: open until somebody takes it, then assigned, then done or dismissed. Nothing else ends it.
