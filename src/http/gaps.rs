@@ -1,18 +1,13 @@
-//! The gap board as an API, and what is worked out before an entry is published: its checks and its impact.
+//! The gap board as an API.
 
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 
 use super::Web;
 use super::auth::SignedInStaff;
 use super::error::{ApiError, Problem};
-use super::exchange_dto::{
-    FindingDto, FindingsDto, GapActDto, GapActedDto, GapDetailDto, GapDto, GapsDto, GapsQuery,
-    PreviewStateDto,
-};
 use super::extract::{Json, Query};
-use super::pages::language;
-use super::texts::Texts;
+use super::gap_dto::{GapActDto, GapActedDto, GapDetailDto, GapDto, GapsDto, GapsQuery};
 use crate::app::{AppError, GapAction};
 use crate::handoff::StaffId;
 
@@ -85,38 +80,4 @@ pub(super) async fn act_on_gap(
     let entry_id = web.app.act_on_gap(member, &id, action).await?;
     let gap = GapDetailDto::of(&web.app.gap(member, &id).await?);
     Ok(axum::Json(GapActedDto { gap, entry_id }))
-}
-
-/// What publishing an entry's newest revision would change. The first call starts working it out; ask again until `state`
-/// is `done`.
-#[utoipa::path(
-    get, path = "/api/v1/entries/{id}/impact", tag = "entries", security(("staff" = [])),
-    params(("id" = String, Path, description = "The entry")),
-    responses((status = 200, body = PreviewStateDto), (status = "default", body = Problem, content_type = "application/problem+json"))
-)]
-pub(super) async fn get_impact(
-    State(web): State<Web>,
-    staff: SignedInStaff,
-    Path(id): Path<String>,
-) -> Result<axum::Json<PreviewStateDto>, ApiError> {
-    Ok(axum::Json(PreviewStateDto::of(&web.app.preview(&staff.session.staff, &id).await?)))
-}
-
-/// What is doubtful about an entry's newest revision: forbidden claims, contradictions, duplicates, hard language.
-#[utoipa::path(
-    get, path = "/api/v1/entries/{id}/checks", tag = "entries", security(("staff" = [])),
-    params(("id" = String, Path, description = "The entry")),
-    responses((status = 200, body = FindingsDto), (status = "default", body = Problem, content_type = "application/problem+json"))
-)]
-pub(super) async fn get_checks(
-    State(web): State<Web>,
-    staff: SignedInStaff,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-) -> Result<axum::Json<FindingsDto>, ApiError> {
-    let t = Texts(language(&headers, None));
-    let findings = web.app.check_entry(&staff.session.staff, &id).await?;
-    Ok(axum::Json(FindingsDto {
-        findings: findings.iter().map(|finding| FindingDto::of(finding, t)).collect(),
-    }))
 }

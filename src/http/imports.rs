@@ -7,10 +7,8 @@ use axum::response::{IntoResponse, Response};
 use super::Web;
 use super::auth::SignedInStaff;
 use super::error::{ApiError, Problem};
-use super::exchange_dto::{
-    ImportDto, ImportQuery, ImportSettingsDto, ImportSummaryDto, ImportsDto, IssueDto,
-};
 use super::extract::{File, Json, Query};
+use super::import_dto::{ImportDto, ImportQuery, ImportSettingsDto, ImportSummaryDto, ImportsDto, IssueDto};
 use super::markdown::to_html;
 use super::pages::language;
 use super::texts::Texts;

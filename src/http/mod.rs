@@ -1,9 +1,11 @@
 //! The only module that knows HTTP, JSON and HTML: a thin skin over [`crate::app::App`].
 //!
 //! Reading order: `routes` shows every route with who may call it; `server` accepts connections, `edge` wraps every
-//! request (limits, headers, problem documents, metrics), `auth` guards; `conversations`, `search`, `staff`, `entries`
-//! and `accounts` are the API's handlers, the `dto` files its shapes, `events` its live streams; the `pages` files,
-//! `staff_frame` around those of the staff, and `assets` are what a browser sees.
+//! request (limits, headers, problem documents, metrics), `auth` guards, `extract` reads what a request carries, `error`
+//! says what went wrong. Then a file per room of the desk, named after what is in it: `conversations`, `search`, `staff`,
+//! `entries`, `imports`, `gaps`, `impact`, `insight` and `accounts` are the API's handlers, `x_dto` the shapes of room x,
+//! `events` and `staff_events` the live streams. `pages` (customers) and `x_pages` are what a browser sees, with
+//! `staff_frame` around those of the staff, `texts` for every word and `assets` for scripts and styles.
 //! Decides nothing about conversations: that is the app's.
 
 mod accounts;
@@ -19,13 +21,17 @@ mod entry_pages;
 mod entry_view;
 mod error;
 mod events;
-mod exchange_dto;
-mod exchange_pages;
 mod extract;
+mod gap_dto;
+mod gap_pages;
 mod gaps;
 mod history_dto;
 mod history_pages;
 mod idempotency;
+mod impact;
+mod impact_dto;
+mod import_dto;
+mod import_pages;
 mod imports;
 mod insight;
 mod limits;

@@ -5,7 +5,9 @@ use utoipa::{Modify, OpenApi};
 
 use super::dto::{StatusDto, TurnDto};
 use super::staff_dto::SaidDto;
-use super::{accounts, conversations, entries, events, gaps, imports, insight, search, staff, staff_events};
+use super::{
+    accounts, conversations, entries, events, gaps, impact, imports, insight, search, staff, staff_events,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -26,7 +28,7 @@ use super::{accounts, conversations, entries, events, gaps, imports, insight, se
         entries::take_entry_down, entries::roll_entry_back, entries::act_on_entries, entries::get_history,
         entries::get_diff, entries::preview, accounts::list_accounts, accounts::create_account,
         accounts::change_account,
-        gaps::get_impact, gaps::get_checks, imports::give_import, imports::list_imports,
+        impact::get_impact, impact::get_checks, imports::give_import, imports::list_imports,
         imports::get_import, imports::set_import, imports::apply_import, imports::undo_import, imports::get_rejected,
         imports::export_entries, gaps::list_gaps, gaps::get_gap, gaps::act_on_gap, insight::get_insight, insight::get_entries_csv, insight::get_days_csv,
     ),

@@ -10,9 +10,9 @@ use axum::routing::{MethodRouter, delete, get, post};
 use super::auth::{Caller, Guard, guard};
 use super::error::ApiError;
 use super::{
-    Web, accounts, assets, conversations, edge, editor_page, entries, entry_pages, events, exchange_pages,
-    gaps, history_pages, imports, insight, operations, pages, search, staff, staff_events, staff_pages,
-    trial_page,
+    Web, accounts, assets, conversations, edge, editor_page, entries, entry_pages, events, gap_pages, gaps,
+    history_pages, impact, import_pages, imports, insight, operations, pages, search, staff, staff_events,
+    staff_pages, trial_page,
 };
 use crate::app::Role;
 
@@ -67,11 +67,11 @@ fn table() -> Vec<(RouteInfo, MethodRouter<Web>)> {
         read("/staff/review", APPROVER, get(history_pages::review)),
         read("/staff/test", SignedIn, get(trial_page::test_pane)),
         read("/staff/accounts", ADMIN, get(accounts::accounts)),
-        read("/staff/entries/{id}/impact", EDITOR, get(exchange_pages::impact)),
-        read("/staff/imports", EDITOR, get(exchange_pages::imports)),
-        read("/staff/imports/{id}", EDITOR, get(exchange_pages::import)),
-        read("/staff/gaps", EDITOR, get(exchange_pages::gaps)),
-        read("/staff/gaps/{id}", EDITOR, get(exchange_pages::gap)),
+        read("/staff/entries/{id}/impact", EDITOR, get(impact::impact)),
+        read("/staff/imports", EDITOR, get(import_pages::imports)),
+        read("/staff/imports/{id}", EDITOR, get(import_pages::import)),
+        read("/staff/gaps", EDITOR, get(gap_pages::gaps)),
+        read("/staff/gaps/{id}", EDITOR, get(gap_pages::gap)),
         read("/staff/insight", EDITOR, get(insight::insight)),
         // Customers
         write("/api/v1/conversations", Anyone, post(conversations::start_conversation)),
@@ -131,8 +131,8 @@ fn table() -> Vec<(RouteInfo, MethodRouter<Web>)> {
         read("/api/v1/gaps", EDITOR, get(gaps::list_gaps)),
         read("/api/v1/gaps/{id}", EDITOR, get(gaps::get_gap)),
         write("/api/v1/gaps/{id}", EDITOR, post(gaps::act_on_gap)),
-        read("/api/v1/entries/{id}/impact", EDITOR, get(gaps::get_impact)),
-        read("/api/v1/entries/{id}/checks", EDITOR, get(gaps::get_checks)),
+        read("/api/v1/entries/{id}/impact", EDITOR, get(impact::get_impact)),
+        read("/api/v1/entries/{id}/checks", EDITOR, get(impact::get_checks)),
         read("/api/v1/insight", EDITOR, get(insight::get_insight)),
         read("/api/v1/insight/entries.csv", EDITOR, get(insight::get_entries_csv)),
         read("/api/v1/insight/days.csv", EDITOR, get(insight::get_days_csv)),

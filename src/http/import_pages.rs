@@ -1,0 +1,218 @@
+//! The pages of import and export. Rendered on the server; their module uses the API.
+
+use askama::Template;
+use axum::extract::{OriginalUri, Path, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+
+use super::Web;
+use super::auth::SignedInStaff;
+use super::error::ApiError;
+use super::extract::Query;
+use super::import_dto::{IssueDto, action_name};
+use super::pages::{Frame, PageQuery, page};
+use super::staff_frame::{Bar, Readable, StaffFrame};
+use super::texts::Texts;
+use crate::app::ImportView;
+use crate::kb::Language;
+use crate::kb::exchange::{Action, Field, Planned};
+use crate::store::ImportState;
+
+/// Rows of a dry run that a page shows; the API has them all.
+const ROWS_SHOWN: usize = 200;
+
+#[derive(Template)]
+#[template(path = "imports.html")]
+struct ImportsPage {
+    frame: Frame,
+    bar: Bar,
+    t: Texts,
+    imports: Vec<ImportLine>,
+}
+
+struct ImportLine {
+    id: String,
+    name: String,
+    state: String,
+    at: String,
+    who: String,
+    created: usize,
+    updated: usize,
+    rejected: usize,
+}
+
+/// Import and export.
+pub(super) async fn imports(
+    State(web): State<Web>,
+    staff: SignedInStaff,
+    headers: HeaderMap,
+    OriginalUri(uri): OriginalUri,
+    Query(query): Query<PageQuery>,
+) -> Result<Response, ApiError> {
+    let asked = query.lang.as_deref();
+    let StaffFrame { frame, bar, t } = StaffFrame::new(&web, &staff, &headers, &uri, asked).await?;
+    let readable = Readable::new(&web, t).await?;
+    let line = |(record, outcome): &(crate::store::ImportRecord, crate::app::ImportOutcome)| ImportLine {
+        id: record.id.clone(),
+        name: record.name.clone(),
+        state: t.get(state_key(record.state)).to_owned(),
+        at: readable.moment(record.at),
+        who: readable.who(record.staff.as_str()),
+        created: outcome.created.len(),
+        updated: outcome.updated.len(),
+        rejected: outcome.rejected,
+    };
+    let imports = web.app.imports(&staff.session.staff).await?.iter().map(line).collect();
+    Ok(page(&ImportsPage { frame, bar, t, imports }, t, asked))
+}
+
+fn state_key(state: ImportState) -> &'static str {
+    match state {
+        ImportState::Ready => "import.state_ready",
+        ImportState::Applied => "import.state_applied",
+        ImportState::Undone => "import.state_undone",
+    }
+}
+
+#[derive(Template)]
+#[template(path = "import.html")]
+struct ImportPage {
+    frame: Frame,
+    bar: Bar,
+    t: Texts,
+    id: String,
+    name: String,
+    state: &'static str,
+    state_text: &'static str,
+    read_as: String,
+    columns: Vec<String>,
+    fields: Vec<FieldLine>,
+    category: String,
+    owner: String,
+    is_complete: bool,
+    counts: (usize, usize, usize),
+    rows: Vec<RowLine>,
+    more_rows: usize,
+    rejected: Vec<RejectedLine>,
+    more_rejected: usize,
+    refused: Vec<(String, String)>,
+    outcome: crate::app::ImportOutcome,
+}
+
+struct FieldLine {
+    name: String,
+    text: &'static str,
+    column: Option<usize>,
+}
+
+impl FieldLine {
+    /// Whether this column fills it.
+    fn is(&self, column: &usize) -> bool {
+        self.column == Some(*column)
+    }
+}
+
+struct RowLine {
+    number: usize,
+    action: &'static str,
+    action_text: &'static str,
+    id: String,
+    question: String,
+    notes: Vec<String>,
+}
+
+struct RejectedLine {
+    number: usize,
+    reasons: Vec<String>,
+    excerpt: String,
+}
+
+/// One import: columns, dry run, taking over, taking back.
+pub(super) async fn import(
+    State(web): State<Web>,
+    staff: SignedInStaff,
+    headers: HeaderMap,
+    OriginalUri(uri): OriginalUri,
+    Path(id): Path<String>,
+    Query(query): Query<PageQuery>,
+) -> Result<Response, ApiError> {
+    let asked = query.lang.as_deref();
+    let StaffFrame { frame, bar, t } = StaffFrame::new(&web, &staff, &headers, &uri, asked).await?;
+    let view = web.app.import(&staff.session.staff, &id).await?;
+    let english = t.0 == Language::En;
+    let format = t.fill(&format!("import.format_{}", view.source.format.name()), &[]);
+    let read_as = view.source.table.read_as.clone();
+    let template = ImportPage {
+        frame,
+        bar,
+        t,
+        id,
+        name: view.record.name.clone(),
+        state: view.record.state.name(),
+        state_text: t.get(state_key(view.record.state)),
+        read_as: t.fill("import.read_as", &[("format", format), ("read_as", read_as)]),
+        columns: view.source.table.header.clone(),
+        fields: Field::all()
+            .map(|field| FieldLine {
+                name: field.name(),
+                text: field.header(english),
+                column: view.settings.mapping.0.get(&field).copied(),
+            })
+            .collect(),
+        category: view.settings.defaults.category.join(" / "),
+        owner: view.settings.defaults.owner.clone(),
+        is_complete: view.settings.mapping.is_complete(),
+        counts: view.plan.counts(),
+        rows: view.plan.planned.iter().take(ROWS_SHOWN).map(|row| row_line(row, t)).collect(),
+        more_rows: view.plan.planned.len().saturating_sub(ROWS_SHOWN),
+        rejected: rejected_lines(&view, t),
+        more_rejected: view.plan.rejected.len().saturating_sub(ROWS_SHOWN),
+        refused: view
+            .outcome
+            .refused
+            .iter()
+            .map(|(id, code)| {
+                let title = t.find(&format!("problem.{code}.title")).unwrap_or_default();
+                (id.clone(), title.to_owned())
+            })
+            .collect(),
+        outcome: view.outcome,
+    };
+    Ok(page(&template, t, asked))
+}
+
+fn row_line(row: &Planned, t: Texts) -> RowLine {
+    let english = t.0 == Language::En;
+    let mut notes: Vec<String> = row.warnings.iter().map(|issue| IssueDto::of(issue, t).text).collect();
+    if let Action::Update { changed } = &row.action {
+        let fields: Vec<&str> = changed.iter().map(|field| field.header(english)).collect();
+        notes.insert(0, t.fill("import.changes", &[("fields", fields.join("、"))]));
+    }
+    RowLine {
+        number: row.number,
+        action: action_name(&row.action),
+        action_text: match row.action {
+            Action::Create => t.get("import.created"),
+            Action::Update { .. } => t.get("import.updated"),
+            Action::Unchanged => t.get("import.unchanged"),
+        },
+        id: row.entry.id.clone(),
+        question: row.entry.question.clone(),
+        notes,
+    }
+}
+
+fn rejected_lines(view: &ImportView, t: Texts) -> Vec<RejectedLine> {
+    let line = |rejected: &crate::kb::exchange::Rejected| RejectedLine {
+        number: rejected.number,
+        reasons: rejected.issues.iter().map(|issue| IssueDto::of(issue, t).text).collect(),
+        excerpt: rejected
+            .cells
+            .iter()
+            .filter(|cell| !cell.trim().is_empty())
+            .map(|cell| cell.chars().take(40).collect::<String>())
+            .collect::<Vec<String>>()
+            .join(" | "),
+    };
+    view.plan.rejected.iter().take(ROWS_SHOWN).map(line).collect()
+}
