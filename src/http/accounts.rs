@@ -1,8 +1,8 @@
 //! Staff accounts for administrators: the page and its API.
 
 use askama::Template;
-use axum::extract::{OriginalUri, Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -11,8 +11,8 @@ use super::Web;
 use super::auth::SignedInStaff;
 use super::dto::time;
 use super::error::{ApiError, Problem};
-use super::extract::{Json, Query};
-use super::pages::{Frame, PageQuery, page};
+use super::extract::Json;
+use super::pages::{Frame, page};
 use super::staff_frame::{Bar, StaffFrame};
 use super::texts::Texts;
 use crate::app::{AccountChange, AccountView, AppError, NewStaff, Role};
@@ -179,14 +179,9 @@ fn role_text(role: Role) -> &'static str {
 /// The accounts' page.
 pub(super) async fn accounts(
     State(web): State<Web>,
-    staff: SignedInStaff,
-    headers: HeaderMap,
-    OriginalUri(uri): OriginalUri,
-    Query(query): Query<PageQuery>,
+    StaffFrame { frame, bar, t, member, asked }: StaffFrame,
 ) -> Result<Response, ApiError> {
-    let asked = query.lang.as_deref();
-    let StaffFrame { frame, bar, t } = StaffFrame::new(&web, &staff, &headers, &uri, asked).await?;
-    let own = &staff.session.staff.id;
+    let own = &member.id;
     let row = |view: &AccountView| AccountRow {
         id: view.staff.id.to_string(),
         login: view.staff.login.clone(),
@@ -197,7 +192,7 @@ pub(super) async fn accounts(
         enabled: view.enabled,
         own: view.staff.id == *own,
     };
-    let accounts = web.app.accounts(&staff.session.staff).await?.iter().map(row).collect();
+    let accounts = web.app.accounts(&member).await?.iter().map(row).collect();
     let roles = Role::ALL.map(|role| (role.name(), role_text(role))).to_vec();
     Ok(page(&AccountsPage { frame, bar, t, accounts, roles }, t, asked))
 }

@@ -1,8 +1,7 @@
 //! The editor of an entry, with what the member of staff was typing if it is not saved yet. Its module uses the API.
 
 use askama::Template;
-use axum::extract::{OriginalUri, Path, State};
-use axum::http::HeaderMap;
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
@@ -67,7 +66,6 @@ struct Link {
 /// What the editor's query may say.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct EditorQuery {
-    lang: Option<String>,
     /// Whether the entry is to be created.
     #[serde(default)]
     new: bool,
@@ -81,29 +79,24 @@ pub(super) async fn new_entry(State(web): State<Web>, _: SignedInStaff) -> Respo
 /// The editor.
 pub(super) async fn entry(
     State(web): State<Web>,
-    staff: SignedInStaff,
-    headers: HeaderMap,
-    OriginalUri(uri): OriginalUri,
+    StaffFrame { frame, bar, t, member, asked }: StaffFrame,
     Path(id): Path<String>,
     Query(query): Query<EditorQuery>,
 ) -> Result<Response, ApiError> {
-    let asked = query.lang.as_deref();
-    let member = &staff.session.staff;
-    let StaffFrame { frame, bar, t } = StaffFrame::new(&web, &staff, &headers, &uri, asked).await?;
     let readable = Readable::new(&web, t).await?;
-    let detail = match web.app.entry(member, &id).await {
+    let detail = match web.app.entry(&member, &id).await {
         Ok(detail) => Some(detail),
         Err(app::AppError::NotFound(_)) if query.new && crate::kb::flaws::is_id(&id) => None,
         Err(error) => return Err(error.into()),
     };
     let draft = match &detail {
         Some(detail) => detail.draft.clone(),
-        None => web.app.draft(member, &id).await?,
+        None => web.app.draft(&member, &id).await?,
     };
     let stored = detail.as_ref().map_or(0, |detail| detail.record.version);
     let saved = detail.as_ref().map(|detail| detail.head.content.clone());
     let may_edit = member.may(Role::Editor);
-    let facets = web.app.entries(member, &EntryFilter { per_page: 1, ..EntryFilter::default() }).await?;
+    let facets = web.app.entries(&member, &EntryFilter { per_page: 1, ..EntryFilter::default() }).await?;
     let content = draft.as_ref().map(|draft| draft.content.clone()).or(saved).unwrap_or_default();
     let view = match &detail {
         Some(detail) => EntryView::of(detail, &readable, t),

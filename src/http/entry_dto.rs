@@ -275,10 +275,6 @@ pub struct EntriesQuery {
     /// Entries a page, 1 to 200; 50 if absent.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub per_page: usize,
-    /// Language of the page.
-    #[serde(default, skip_serializing)]
-    #[param(ignore)]
-    pub lang: Option<String>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]

@@ -1,12 +1,10 @@
 //! The list of entries: searched, filtered, ordered, in pages. Its module acts on many at once through the API.
 
 use askama::Template;
-use axum::extract::{OriginalUri, State};
-use axum::http::HeaderMap;
+use axum::extract::State;
 use axum::response::Response;
 
 use super::Web;
-use super::auth::SignedInStaff;
 use super::dto::time;
 use super::entries::filter_of;
 use super::entry_dto::EntriesQuery;
@@ -78,17 +76,11 @@ const SORTS: [(&str, &str); 6] = [
 /// The list.
 pub(super) async fn entries(
     State(web): State<Web>,
-    staff: SignedInStaff,
-    headers: HeaderMap,
-    OriginalUri(uri): OriginalUri,
+    StaffFrame { frame, bar, t, member, asked }: StaffFrame,
     Query(query): Query<EntriesQuery>,
 ) -> Result<Response, ApiError> {
-    let asked = query.lang.clone();
-    let member = &staff.session.staff;
-    let StaffFrame { frame, bar, t } =
-        StaffFrame::new(&web, &staff, &headers, &uri, asked.as_deref()).await?;
     let readable = Readable::new(&web, t).await?;
-    let found = web.app.entries(member, &filter_of(&query)?).await?;
+    let found = web.app.entries(&member, &filter_of(&query)?).await?;
     let at = |page: usize| href(&EntriesQuery { page, ..query.clone() });
     let blank = EntriesQuery { state: query.state.clone(), ..EntriesQuery::default() };
     let template = ListPage {
@@ -107,7 +99,7 @@ pub(super) async fn entries(
         page: found,
         query,
     };
-    Ok(page(&template, t, asked.as_deref()))
+    Ok(page(&template, t, asked))
 }
 
 fn href(query: &EntriesQuery) -> String {

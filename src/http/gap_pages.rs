@@ -1,18 +1,15 @@
 //! The pages of the gap board. Rendered on the server; their module uses the API.
 
 use askama::Template;
-use axum::extract::{OriginalUri, Path, State};
-use axum::http::HeaderMap;
+use axum::extract::{Path, State};
 use axum::response::Response;
-use serde::Deserialize;
 
 use super::Web;
-use super::auth::SignedInStaff;
 use super::error::ApiError;
 use super::extract::Query;
 use super::gap_dto::GapsQuery;
 use super::gaps::check_state;
-use super::pages::{Frame, PageQuery, page};
+use super::pages::{Frame, page};
 use super::staff_frame::{Bar, Readable, StaffFrame};
 use super::texts::Texts;
 use crate::app::GapView;
@@ -39,34 +36,21 @@ struct GapLine {
     note: String,
 }
 
-/// What the gap board's query may say.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct GapPageQuery {
-    lang: Option<String>,
-    state: String,
-}
-
 /// The gap board.
 pub(super) async fn gaps(
     State(web): State<Web>,
-    staff: SignedInStaff,
-    headers: HeaderMap,
-    OriginalUri(uri): OriginalUri,
-    Query(query): Query<GapPageQuery>,
+    StaffFrame { frame, bar, t, member, asked }: StaffFrame,
+    Query(query): Query<GapsQuery>,
 ) -> Result<Response, ApiError> {
-    let query = (GapsQuery { state: query.state }, query.lang);
-    let asked = query.1.as_deref();
-    check_state(&query.0.state)?;
-    let StaffFrame { frame, bar, t } = StaffFrame::new(&web, &staff, &headers, &uri, asked).await?;
+    check_state(&query.state)?;
     let readable = Readable::new(&web, t).await?;
     web.app.find_gaps().await?;
-    let (views, counts) = web.app.gaps(&staff.session.staff, &query.0.state).await?;
+    let (views, counts) = web.app.gaps(&member, &query.state).await?;
     let of = |state: &str| counts.get(state).copied().unwrap_or_default();
     let tab = |state: &str, key: &'static str, count: usize| {
         let href =
             if state.is_empty() { "/staff/gaps".to_owned() } else { format!("/staff/gaps?state={state}") };
-        (href, t.get(key), count, query.0.state == state)
+        (href, t.get(key), count, query.state == state)
     };
     let tabs = vec![
         tab("", "gap.pending", of("open") + of("assigned")),
@@ -119,16 +103,11 @@ struct GapPage {
 /// One gap.
 pub(super) async fn gap(
     State(web): State<Web>,
-    staff: SignedInStaff,
-    headers: HeaderMap,
-    OriginalUri(uri): OriginalUri,
+    StaffFrame { frame, bar, t, member, asked }: StaffFrame,
     Path(id): Path<String>,
-    Query(query): Query<PageQuery>,
 ) -> Result<Response, ApiError> {
-    let asked = query.lang.as_deref();
-    let StaffFrame { frame, bar, t } = StaffFrame::new(&web, &staff, &headers, &uri, asked).await?;
     let readable = Readable::new(&web, t).await?;
-    let detail = web.app.gap(&staff.session.staff, &id).await?;
+    let detail = web.app.gap(&member, &id).await?;
     let log = detail.log.iter().map(|line| {
         let text = t.fill(&format!("gap.log_{}", line.event), &[("note", line.note.clone())]);
         let who = if line.actor == "clock" { String::new() } else { readable.who(&line.actor) };

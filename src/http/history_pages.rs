@@ -1,19 +1,17 @@
 //! An entry's history with its differences, and what waits for review. Their module uses the API.
 
 use askama::Template;
-use axum::extract::{OriginalUri, Path, State};
-use axum::http::HeaderMap;
+use axum::extract::{Path, State};
 use axum::response::Response;
 use serde::Deserialize;
 
 use super::Web;
-use super::auth::SignedInStaff;
 use super::dto::time;
 use super::entry_view::{EntryView, FieldView, field_views};
 use super::error::ApiError;
 use super::extract::Query;
 use super::markdown::to_html;
-use super::pages::{Frame, PageQuery, page};
+use super::pages::{Frame, page};
 use super::staff_frame::{Bar, Readable, StaffFrame};
 use super::texts::Texts;
 use crate::app::{self, EntryFilter, EntryHistory, EntryState, Role};
@@ -54,7 +52,6 @@ struct LogView {
 /// What the history's query may say.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct HistoryQuery {
-    lang: Option<String>,
     /// The revisions to compare; the newest with the one before it if absent.
     older: Option<u32>,
     newer: Option<u32>,
@@ -63,18 +60,13 @@ pub(super) struct HistoryQuery {
 /// An entry's history.
 pub(super) async fn history(
     State(web): State<Web>,
-    staff: SignedInStaff,
-    headers: HeaderMap,
-    OriginalUri(uri): OriginalUri,
+    StaffFrame { frame, bar, t, member, asked }: StaffFrame,
     Path(id): Path<String>,
     Query(query): Query<HistoryQuery>,
 ) -> Result<Response, ApiError> {
-    let asked = query.lang.as_deref();
-    let member = &staff.session.staff;
-    let StaffFrame { frame, bar, t } = StaffFrame::new(&web, &staff, &headers, &uri, asked).await?;
     let readable = Readable::new(&web, t).await?;
-    let detail = web.app.entry(member, &id).await?;
-    let past = web.app.entry_history(member, &id).await?;
+    let detail = web.app.entry(&member, &id).await?;
+    let past = web.app.entry_history(&member, &id).await?;
     let newer = query.newer.unwrap_or(detail.record.life.head);
     let older = query.older.unwrap_or(newer.saturating_sub(1));
     let may_roll_back = member.may(Role::Editor) && detail.record.life.status != Status::Archived;
@@ -155,14 +147,8 @@ const REVIEWED_AT_ONCE: usize = 30;
 /// What waits for review, the longest first, each with what differs from what customers get.
 pub(super) async fn review(
     State(web): State<Web>,
-    staff: SignedInStaff,
-    headers: HeaderMap,
-    OriginalUri(uri): OriginalUri,
-    Query(query): Query<PageQuery>,
+    StaffFrame { frame, bar, t, member, asked }: StaffFrame,
 ) -> Result<Response, ApiError> {
-    let asked = query.lang.as_deref();
-    let member = &staff.session.staff;
-    let StaffFrame { frame, bar, t } = StaffFrame::new(&web, &staff, &headers, &uri, asked).await?;
     let readable = Readable::new(&web, t).await?;
     let waiting = EntryFilter {
         state: Some(EntryState::Head(Status::Review)),
@@ -171,10 +157,10 @@ pub(super) async fn review(
         ..EntryFilter::default()
     };
     let mut items = Vec::new();
-    for listed in web.app.entries(member, &waiting).await?.entries {
-        let detail = web.app.entry(member, &listed.record.id).await?;
+    for listed in web.app.entries(&member, &waiting).await?.entries {
+        let detail = web.app.entry(&member, &listed.record.id).await?;
         let before = detail.live.as_ref().map(|live| live.content.clone()).unwrap_or_default();
-        let past = web.app.entry_history(member, &listed.record.id).await?;
+        let past = web.app.entry_history(&member, &listed.record.id).await?;
         let words = past.log.iter().find(|line| line.event == "submitted").map(|line| line.note.clone());
         let names = [("name", readable.who(&detail.head.author)), ("at", readable.moment(detail.head.at))];
         items.push(ReviewItem {

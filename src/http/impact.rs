@@ -2,16 +2,15 @@
 //! about it.
 
 use askama::Template;
-use axum::extract::{OriginalUri, Path, State};
+use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 
 use super::Web;
 use super::auth::SignedInStaff;
 use super::error::{ApiError, Problem};
-use super::extract::Query;
 use super::impact_dto::{ChangeDto, FigureDto, FindingDto, FindingsDto, PreviewStateDto};
-use super::pages::{Frame, PageQuery, language, page};
+use super::pages::{Frame, language, page};
 use super::staff_frame::{Bar, StaffFrame};
 use super::texts::Texts;
 
@@ -84,18 +83,12 @@ struct ChangeLine {
 /// What publishing an entry would change, and what is doubtful about it.
 pub(super) async fn impact(
     State(web): State<Web>,
-    staff: SignedInStaff,
-    headers: HeaderMap,
-    OriginalUri(uri): OriginalUri,
+    StaffFrame { frame, bar, t, member, asked }: StaffFrame,
     Path(id): Path<String>,
-    Query(query): Query<PageQuery>,
 ) -> Result<Response, ApiError> {
-    let asked = query.lang.as_deref();
-    let member = &staff.session.staff;
-    let StaffFrame { frame, bar, t } = StaffFrame::new(&web, &staff, &headers, &uri, asked).await?;
-    let question = web.app.entry(member, &id).await?.head.content.question;
-    let findings = web.app.check_entry(member, &id).await?;
-    let impact = PreviewStateDto::of(&web.app.preview(member, &id).await?);
+    let question = web.app.entry(&member, &id).await?.head.content.question;
+    let findings = web.app.check_entry(&member, &id).await?;
+    let impact = PreviewStateDto::of(&web.app.preview(&member, &id).await?);
     let template = ImpactPage {
         frame,
         bar,

@@ -1,16 +1,13 @@
 //! The pages of import and export. Rendered on the server; their module uses the API.
 
 use askama::Template;
-use axum::extract::{OriginalUri, Path, State};
-use axum::http::HeaderMap;
+use axum::extract::{Path, State};
 use axum::response::Response;
 
 use super::Web;
-use super::auth::SignedInStaff;
 use super::error::ApiError;
-use super::extract::Query;
 use super::import_dto::{IssueDto, action_name};
-use super::pages::{Frame, PageQuery, page};
+use super::pages::{Frame, page};
 use super::staff_frame::{Bar, Readable, StaffFrame};
 use super::texts::Texts;
 use crate::app::ImportView;
@@ -44,13 +41,8 @@ struct ImportLine {
 /// Import and export.
 pub(super) async fn imports(
     State(web): State<Web>,
-    staff: SignedInStaff,
-    headers: HeaderMap,
-    OriginalUri(uri): OriginalUri,
-    Query(query): Query<PageQuery>,
+    StaffFrame { frame, bar, t, member, asked }: StaffFrame,
 ) -> Result<Response, ApiError> {
-    let asked = query.lang.as_deref();
-    let StaffFrame { frame, bar, t } = StaffFrame::new(&web, &staff, &headers, &uri, asked).await?;
     let readable = Readable::new(&web, t).await?;
     let line = |(record, outcome): &(crate::store::ImportRecord, crate::app::ImportOutcome)| ImportLine {
         id: record.id.clone(),
@@ -62,7 +54,7 @@ pub(super) async fn imports(
         updated: outcome.updated.len(),
         rejected: outcome.rejected,
     };
-    let imports = web.app.imports(&staff.session.staff).await?.iter().map(line).collect();
+    let imports = web.app.imports(&member).await?.iter().map(line).collect();
     Ok(page(&ImportsPage { frame, bar, t, imports }, t, asked))
 }
 
@@ -130,15 +122,10 @@ struct RejectedLine {
 /// One import: columns, dry run, taking over, taking back.
 pub(super) async fn import(
     State(web): State<Web>,
-    staff: SignedInStaff,
-    headers: HeaderMap,
-    OriginalUri(uri): OriginalUri,
+    StaffFrame { frame, bar, t, member, asked }: StaffFrame,
     Path(id): Path<String>,
-    Query(query): Query<PageQuery>,
 ) -> Result<Response, ApiError> {
-    let asked = query.lang.as_deref();
-    let StaffFrame { frame, bar, t } = StaffFrame::new(&web, &staff, &headers, &uri, asked).await?;
-    let view = web.app.import(&staff.session.staff, &id).await?;
+    let view = web.app.import(&member, &id).await?;
     let english = t.0 == Language::En;
     let format = t.fill(&format!("import.format_{}", view.source.format.name()), &[]);
     let read_as = view.source.table.read_as.clone();

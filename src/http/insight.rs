@@ -1,7 +1,7 @@
 //! Insight as API, page and CSV: how the desk and each entry did, in tables and two plots.
 
 use askama::Template;
-use axum::extract::{OriginalUri, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use plotters::prelude::*;
@@ -35,8 +35,6 @@ const LINES: [RGBColor; 3] =
 pub struct InsightQuery {
     /// Over how many days, 1 to 366; 30 unless given.
     pub days: Option<u32>,
-    #[param(ignore)]
-    lang: Option<String>,
 }
 
 /// A day in figures.
@@ -233,15 +231,11 @@ struct InsightPage {
 /// The page.
 pub(super) async fn insight(
     State(web): State<Web>,
-    staff: SignedInStaff,
-    headers: HeaderMap,
-    OriginalUri(uri): OriginalUri,
+    StaffFrame { frame, bar, t, member, asked }: StaffFrame,
     Query(query): Query<InsightQuery>,
 ) -> Result<Response, ApiError> {
-    let asked = query.lang.as_deref();
     let days = query.days.unwrap_or(DAYS);
-    let StaffFrame { frame, bar, t } = StaffFrame::new(&web, &staff, &headers, &uri, asked).await?;
-    let found = web.app.insight(&staff.session.staff, days).await?;
+    let found = web.app.insight(&member, days).await?;
     let snapshot = web.app.snapshot();
     let insight = InsightDto::of(&found);
     let percent =

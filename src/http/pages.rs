@@ -21,11 +21,17 @@ const LANGUAGE_COOKIE: &str = "madoguchi_lang";
 /// Questions offered to start with.
 const STARTERS: usize = 6;
 
-/// What a page's query may say.
+/// What any page's query may say.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct PageQuery {
-    /// Language to switch to.
-    pub(super) lang: Option<String>,
+    lang: Option<String>,
+}
+
+impl PageQuery {
+    /// The language to switch to; one that the interface does not have counts as none.
+    pub(super) fn asked(&self) -> Option<Language> {
+        self.lang.as_deref().and_then(language_of)
+    }
 }
 
 /// What every page needs.
@@ -78,18 +84,17 @@ struct ErrorPage {
 }
 
 /// The language of a page: what the query asks for, else what the visitor chose before, else what the browser prefers.
-pub(super) fn language(headers: &HeaderMap, asked: Option<&str>) -> Language {
-    let chosen = asked.and_then(language_of);
+pub(super) fn language(headers: &HeaderMap, asked: Option<Language>) -> Language {
     let remembered = || cookie_value(headers, LANGUAGE_COOKIE).and_then(language_of);
     let preferred = || {
         let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
         preferred_language(accepted.unwrap_or_default())
     };
-    chosen.or_else(remembered).unwrap_or_else(preferred)
+    asked.or_else(remembered).unwrap_or_else(preferred)
 }
 
 /// A rendered page; remembers the language if the visitor asked for one.
-pub(super) fn page(template: &impl Template, t: Texts, asked: Option<&str>) -> Response {
+pub(super) fn page(template: &impl Template, t: Texts, asked: Option<Language>) -> Response {
     let html = match template.render() {
         Ok(html) => html,
         Err(error) => {
@@ -103,7 +108,7 @@ pub(super) fn page(template: &impl Template, t: Texts, asked: Option<&str>) -> R
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(t.tag()));
     headers.insert(header::VARY, HeaderValue::from_static("accept-language, cookie"));
-    if asked.and_then(language_of).is_some() {
+    if asked.is_some() {
         let cookie = format!("{LANGUAGE_COOKIE}={}; Path=/; SameSite=Lax; Max-Age=31536000", t.tag());
         if let Ok(cookie) = HeaderValue::from_str(&cookie) {
             headers.append(header::SET_COOKIE, cookie);
@@ -133,7 +138,7 @@ pub(super) async fn embedded_chat(
 }
 
 fn chat_page(web: &Web, headers: &HeaderMap, query: &PageQuery, embedded: bool) -> Response {
-    let asked = query.lang.as_deref();
+    let asked = query.asked();
     let t = Texts(language(headers, asked));
     let snapshot = web.app.snapshot();
     let wording = |key: &str, fallback: &'static str| {
@@ -179,7 +184,7 @@ pub(super) async fn embed_demo(
     headers: HeaderMap,
     Query(query): Query<PageQuery>,
 ) -> Response {
-    let asked = query.lang.as_deref();
+    let asked = query.asked();
     let t = Texts(language(&headers, asked));
     page(&EmbedDemo { frame: Frame::new(&web, t), t }, t, asked)
 }

@@ -3,16 +3,19 @@
 
 use std::collections::HashMap;
 
-use axum::http::{HeaderMap, Uri};
+use axum::extract::FromRequestParts;
+use axum::http::Uri;
+use axum::http::request::Parts;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::Web;
 use super::auth::SignedInStaff;
 use super::error::ApiError;
-use super::pages::{Frame, language};
+use super::extract::Query;
+use super::pages::{Frame, PageQuery, language};
 use super::texts::Texts;
-use crate::app::{EntryFilter, EntryState, Role, Staff, WHO_IMPORTS, WHO_KEEPS_TIME};
+use crate::app::{EntryFilter, EntryState, Role, Session, Staff, WHO_IMPORTS, WHO_KEEPS_TIME};
 use crate::handoff::StaffId;
 use crate::kb::{Language, Status};
 
@@ -49,24 +52,33 @@ pub(super) struct Bar {
     pub(super) not_served: Option<String>,
 }
 
-/// What every staff page needs.
+/// What every staff page needs, read from its request: who looks at it, where, and in which language.
 pub(super) struct StaffFrame {
     pub(super) frame: Frame,
     pub(super) bar: Bar,
     pub(super) t: Texts,
+    /// Who looks at it.
+    pub(super) member: Staff,
+    /// The language the query asks for.
+    pub(super) asked: Option<Language>,
 }
 
-impl StaffFrame {
-    /// The frame of the page at `uri` for `staff`; `asked` is the language its query asks for.
-    pub(super) async fn new(
-        web: &Web,
-        staff: &SignedInStaff,
-        headers: &HeaderMap,
-        uri: &Uri,
-        asked: Option<&str>,
-    ) -> Result<Self, ApiError> {
-        let t = Texts(language(headers, asked));
-        let member = &staff.session.staff;
+impl FromRequestParts<Web> for StaffFrame {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<Self, ApiError> {
+        let SignedInStaff { session, .. } = SignedInStaff::from_request_parts(parts, web).await?;
+        let Query(query) = Query::<PageQuery>::from_request_parts(parts, web).await?;
+        let asked = query.asked();
+        let t = Texts(language(&parts.headers, asked));
+        let bar = Bar::new(web, &session, &parts.uri).await?;
+        Ok(Self { frame: Frame::new(web, t), bar, t, member: session.staff, asked })
+    }
+}
+
+impl Bar {
+    async fn new(web: &Web, session: &Session, uri: &Uri) -> Result<Self, ApiError> {
+        let member = &session.staff;
         let mut places = Vec::new();
         for (path, text, role) in PLACES {
             let is_reader = text == "nav.entries" || text == "nav.test";
@@ -76,16 +88,15 @@ impl StaffFrame {
             let count = if path == "/staff/review" { waiting(web, member).await? } else { None };
             places.push(Place { path, text, current: is_at(uri.path(), path), count });
         }
-        let bar = Bar {
+        Ok(Self {
             places,
             name: member.name.clone(),
-            csrf: staff.session.csrf.clone(),
+            csrf: session.csrf.clone(),
             has_password: member.has_password,
             time_zone: web.app.snapshot().desk.time_zone.clone(),
             here: here(uri),
             not_served: web.app.service().failed,
-        };
-        Ok(Self { frame: Frame::new(web, t), bar, t })
+        })
     }
 }
 

@@ -2,7 +2,7 @@
 //! desk with queue, conversation and packet. Forms work without scripts.
 
 use askama::Template;
-use axum::extract::{OriginalUri, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
@@ -11,7 +11,7 @@ use super::Web;
 use super::auth::{self, Peer, SignedInStaff, check_csrf, session_cookie};
 use super::error::ApiError;
 use super::extract::{Form, Query};
-use super::pages::{Frame, language, page};
+use super::pages::{Frame, PageQuery, language, page};
 use super::staff_frame::{Bar, StaffFrame};
 use super::texts::Texts;
 use crate::app::{AppError, Role, SignedIn};
@@ -51,7 +51,6 @@ struct AccountPage {
 /// What the sign-in page's query may say.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct SignInQuery {
-    lang: Option<String>,
     /// The one-time sign-in.
     once: Option<String>,
 }
@@ -90,44 +89,29 @@ pub(super) struct CsrfForm {
 /// What the account page's query may say.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct AccountQuery {
-    lang: Option<String>,
     #[serde(default)]
     done: bool,
 }
 
-/// What the desk page's query may say.
-#[derive(Debug, Default, Deserialize)]
-pub(super) struct DeskQuery {
-    lang: Option<String>,
-}
-
 /// Queue, conversation, packet. Who takes no conversations begins with the entries.
-pub(super) async fn desk(
-    State(web): State<Web>,
-    staff: SignedInStaff,
-    headers: HeaderMap,
-    OriginalUri(uri): OriginalUri,
-    Query(query): Query<DeskQuery>,
-) -> Result<Response, ApiError> {
-    if !staff.session.staff.may(Role::Agent) {
-        return Ok(Redirect::to("/staff/entries").into_response());
+pub(super) async fn desk(StaffFrame { frame, bar, t, member, asked }: StaffFrame) -> Response {
+    if !member.may(Role::Agent) {
+        return Redirect::to("/staff/entries").into_response();
     }
-    let asked = query.lang.as_deref();
-    let StaffFrame { frame, bar, t } = StaffFrame::new(&web, &staff, &headers, &uri, asked).await?;
-    let staff_id = staff.session.staff.id.to_string();
-    Ok(page(&DeskPage { frame, bar, t, staff_id }, t, asked))
+    page(&DeskPage { frame, bar, t, staff_id: member.id.to_string() }, t, asked)
 }
 
 /// The sign-in page. A one-time link only shows a button: link previews and prefetching must not use it up.
 pub(super) async fn sign_in_form(
     State(web): State<Web>,
     headers: HeaderMap,
+    Query(shown): Query<PageQuery>,
     Query(query): Query<SignInQuery>,
 ) -> Response {
     if query.once.is_none() && auth::is_signed_in(&web, &headers).await {
         return Redirect::to("/staff").into_response();
     }
-    let asked = query.lang.as_deref();
+    let asked = shown.asked();
     let t = Texts(language(&headers, asked));
     let once = query.once.unwrap_or_default();
     page(&SignInPage { frame: Frame::new(&web, t), t, login: String::new(), once, error: None }, t, asked)
@@ -186,9 +170,10 @@ pub(super) async fn account_form(
     State(web): State<Web>,
     staff: SignedInStaff,
     headers: HeaderMap,
+    Query(shown): Query<PageQuery>,
     Query(query): Query<AccountQuery>,
 ) -> Response {
-    let asked = query.lang.as_deref();
+    let asked = shown.asked();
     let t = Texts(language(&headers, asked));
     page(&account_page(&web, &staff, t, None, query.done), t, asked)
 }

@@ -2,13 +2,11 @@
 //! counted, why the desk did what it did, and what would have made it answer.
 
 use askama::Template;
-use axum::extract::{OriginalUri, State};
-use axum::http::HeaderMap;
+use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
 
 use super::Web;
-use super::auth::SignedInStaff;
 use super::error::ApiError;
 use super::extract::Query;
 use super::markdown::to_html;
@@ -38,7 +36,6 @@ struct TrialPage {
 /// What the test pane's query may say.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct TrialQuery {
-    lang: Option<String>,
     /// The question.
     #[serde(default)]
     q: String,
@@ -98,19 +95,15 @@ struct CandidateView {
 /// The test pane; with a question, also what became of it.
 pub(super) async fn test_pane(
     State(web): State<Web>,
-    staff: SignedInStaff,
-    headers: HeaderMap,
-    OriginalUri(uri): OriginalUri,
+    StaffFrame { frame, bar, t, member, asked }: StaffFrame,
     Query(query): Query<TrialQuery>,
 ) -> Result<Response, ApiError> {
-    let asked = query.lang.as_deref();
-    let StaffFrame { frame, bar, t } = StaffFrame::new(&web, &staff, &headers, &uri, asked).await?;
     let drafts = query.of == "drafts";
     let of = if drafts { TrialOf::Drafts } else { TrialOf::Published };
     let (result, error) = if query.q.trim().is_empty() {
         (None, None)
     } else {
-        match web.app.try_question(&staff.session.staff, &query.q, None, of).await {
+        match web.app.try_question(&member, &query.q, None, of).await {
             Ok(trial) => (Some(ResultView::of(&trial, t)), None),
             Err(error) => {
                 let problem = ApiError::from(error).problem(t);
