@@ -1,12 +1,13 @@
 //! `madoguchi ask`: one question from the command line, with the same engine that serves customers.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 
-use super::{models_folder, today};
-use crate::answer::{Ask, Decision, Engine, Outcome};
+use super::{models_folder, print, today};
+use crate::answer::{Ask, Candidate, Decision, Engine, Outcome};
 use crate::kb::files;
 use crate::publish::Workshop;
 
@@ -46,70 +47,59 @@ pub fn run(args: AskArgs) -> anyhow::Result<ExitCode> {
         if !args.trace {
             value.as_object_mut().map(|object| object.remove("trace"));
         }
-        println!("{}", serde_json::to_string_pretty(&value)?);
-    } else {
-        print_decision(&engine, &outcome);
-        if args.trace {
-            print_trace(&outcome);
-        }
+        return print(&serde_json::to_string_pretty(&value)?);
     }
-    Ok(ExitCode::SUCCESS)
+    let mut text = decision_text(&engine, &outcome);
+    if args.trace {
+        text += &trace_text(&outcome);
+    }
+    print(text.trim_end())
 }
 
-fn print_decision(engine: &Engine, outcome: &Outcome) {
+fn decision_text(engine: &Engine, outcome: &Outcome) -> String {
     match &outcome.decision {
         Decision::Answer { entry_id, confidence } => {
-            println!("answer {entry_id} ({:.0}%)", confidence * 100.0);
+            let mut text = format!("answer {entry_id} ({:.0}%)\n", confidence * 100.0);
             if let Some(entry) = engine.snapshot().entry(entry_id) {
-                println!("\n{}\n\n{}", entry.question, entry.answer);
+                let _ = writeln!(text, "\n{}\n\n{}", entry.question, entry.answer);
             }
+            text
         }
         Decision::Clarify { candidates } => {
-            println!("clarify");
-            for candidate in candidates {
-                println!(
-                    "  {} {} ({:.0}%)",
-                    candidate.entry_id,
-                    candidate.question,
-                    candidate.confidence * 100.0
-                );
-            }
+            let line = |candidate: &Candidate| {
+                let Candidate { entry_id, question, confidence } = candidate;
+                format!("  {entry_id} {question} ({:.0}%)\n", confidence * 100.0)
+            };
+            format!("clarify\n{}", candidates.iter().map(line).collect::<String>())
         }
         Decision::HandOff(hand_off) => {
-            println!(
-                "handoff {} ({:?}, queue {})\n\n{}",
-                hand_off.reason.name(),
-                hand_off.priority,
-                hand_off.queue,
-                hand_off.wording
-            );
+            let (reason, priority) = (hand_off.reason.name(), hand_off.priority);
+            format!("handoff {reason} ({priority:?}, queue {})\n\n{}\n", hand_off.queue, hand_off.wording)
         }
-        Decision::SmallTalk { id, reply } => println!("smalltalk {id}\n\n{reply}"),
+        Decision::SmallTalk { id, reply } => format!("smalltalk {id}\n\n{reply}\n"),
     }
 }
 
-fn print_trace(outcome: &Outcome) {
+fn trace_text(outcome: &Outcome) -> String {
     let trace = &outcome.trace;
-    println!("\n--- trace ({} µs)", trace.micros);
-    println!("normalized  {}", trace.normalized);
-    println!("tokens      {}", trace.tokens.join(" "));
-    trace.expansions.iter().for_each(|expansion| println!("synonyms    {expansion}"));
-    if let Some(context) = &trace.completed_with {
-        println!("follow-up   read with: {context}");
-    }
-    if let Some(rule) = &trace.rule {
-        println!("rule        {rule}");
-    }
+    let mut lines = vec![
+        format!("\n--- trace ({} µs)", trace.micros),
+        format!("normalized  {}", trace.normalized),
+        format!("tokens      {}", trace.tokens.join(" ")),
+    ];
+    lines.extend(trace.expansions.iter().map(|expansion| format!("synonyms    {expansion}")));
+    lines.extend(trace.completed_with.iter().map(|context| format!("follow-up   read with: {context}")));
+    lines.extend(trace.rule.iter().map(|rule| format!("rule        {rule}")));
     let band = &trace.band;
-    println!(
+    lines.push(format!(
         "confidence  {:.3} → {} (answer from {:.2}, ask back from {:.2})",
         trace.confidence, band.name, band.answer_from, band.clarify_from
-    );
+    ));
     for (i, candidate) in trace.candidates.iter().enumerate() {
         let place = |hit: Option<(f32, u32)>| {
             hit.map_or("–".to_owned(), |(score, rank)| format!("{score:.2} #{rank}"))
         };
-        println!(
+        lines.push(format!(
             "{:>2}. {} | score {:.3} | bm25 {} | dense {} | {}",
             i + 1,
             candidate.entry_id,
@@ -117,8 +107,9 @@ fn print_trace(outcome: &Outcome) {
             place(candidate.lexical),
             place(candidate.dense),
             candidate.matched.join(" ")
-        );
+        ));
     }
-    trace.features.iter().for_each(|(name, value)| println!("    {name:<20} {value:.3}"));
-    trace.degraded.iter().for_each(|part| println!("degraded    {part}"));
+    lines.extend(trace.features.iter().map(|(name, value)| format!("    {name:<20} {value:.3}")));
+    lines.extend(trace.degraded.iter().map(|part| format!("degraded    {part}")));
+    lines.join("\n")
 }

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 
-use super::{models_folder, today};
+use super::{models_folder, print, today};
 use crate::app::{App, Closed, Limits, SystemClock};
-use crate::kb::files;
+use crate::kb::files::{self, Problem};
 use crate::publish::Workshop;
 use crate::store::SqliteStore;
 
@@ -90,28 +90,28 @@ fn import(kb: &Path, data: &Path, dry_run: bool) -> anyhow::Result<ExitCode> {
     let report = tokio::runtime::Runtime::new()?.block_on(async {
         Ok::<_, anyhow::Error>(open(data).await?.import_desk(&contents, dry_run).await?)
     })?;
-    let list = |sign: &str, names: &[String]| names.iter().for_each(|name| println!("{sign} {name}"));
+    let mut lines: Vec<String> = Vec::new();
+    let mut list = |sign: &str, names: &[String]| {
+        lines.extend(names.iter().map(|name| format!("{sign} {name}")));
+    };
     list("+", &report.added);
     list("~", &report.changed);
     list("~", &report.documents);
-    for id in &report.buried {
-        println!("! {id}: its newer draft is now in the history only");
-    }
-    for id in &report.missing {
-        println!(
-            "? {id}: not in {}; it stays as it is (archive it in the console if it should go)",
-            kb.display()
-        );
-    }
+    lines
+        .extend(report.buried.iter().map(|id| format!("! {id}: its newer draft is now in the history only")));
+    let kb = kb.display();
+    lines.extend(report.missing.iter().map(|id| {
+        format!("? {id}: not in {kb}; it stays as it is (archive it in the console if it should go)")
+    }));
     let verb = if dry_run { "would be" } else { "are" };
-    println!(
+    lines.push(format!(
         "{} entries {verb} new, {} changed, {} the same; {} other files changed",
         report.added.len(),
         report.changed.len(),
         report.unchanged,
         report.documents.len()
-    );
-    Ok(ExitCode::SUCCESS)
+    ));
+    print(&lines.join("\n"))
 }
 
 fn export(kb: &Path, data: &Path) -> anyhow::Result<ExitCode> {
@@ -130,16 +130,17 @@ fn export(kb: &Path, data: &Path) -> anyhow::Result<ExitCode> {
         Ok(app.export_desk().await?)
     })?;
     let written = files::write(kb, &contents)?;
-    written.changed.iter().for_each(|file| println!("~ {}", file.display()));
-    written.removed.iter().for_each(|file| println!("- {}", file.display()));
-    println!(
+    let changed = written.changed.iter().map(|file| format!("~ {}", file.display()));
+    let removed = written.removed.iter().map(|file| format!("- {}", file.display()));
+    let mut lines: Vec<String> = changed.chain(removed).collect();
+    lines.push(format!(
         "{}: {} files written, {} removed, {} were up to date",
         kb.display(),
         written.changed.len(),
         written.removed.len(),
         written.unchanged
-    );
-    Ok(ExitCode::SUCCESS)
+    ));
+    print(&lines.join("\n"))
 }
 
 /// The database's file in the data folder.
@@ -153,16 +154,15 @@ async fn open(data: &Path) -> anyhow::Result<App> {
 
 fn lint(kb: &Path) -> anyhow::Result<ExitCode> {
     let (desk, problems) = files::lint(kb, today());
-    for problem in &problems {
-        println!("{}", kb.join(&problem.file).display().to_string() + &problem.place());
-    }
+    let place = |problem: &Problem| kb.join(&problem.file).display().to_string() + &problem.place();
+    let mut lines: Vec<String> = problems.iter().map(place).collect();
+    let kb = kb.display();
     if problems.is_empty() {
-        println!("{}: {} entries, no mistakes", kb.display(), desk.entries.len());
-        Ok(ExitCode::SUCCESS)
-    } else {
-        println!("{}: {} mistake(s)", kb.display(), problems.len());
-        Ok(ExitCode::from(1))
+        return print(&format!("{kb}: {} entries, no mistakes", desk.entries.len()));
     }
+    lines.push(format!("{kb}: {} mistake(s)", problems.len()));
+    print(&lines.join("\n"))?;
+    Ok(ExitCode::from(1))
 }
 
 /// Runs `madoguchi index …`.
@@ -185,6 +185,5 @@ pub fn run_index(args: IndexArgs) -> anyhow::Result<ExitCode> {
     } else {
         workshop.engine(files::load(&kb, today())?, today())?.index().documents.len()
     };
-    println!("{}: {entries} entries indexed", folder.display());
-    Ok(ExitCode::SUCCESS)
+    print(&format!("{}: {entries} entries indexed", folder.display()))
 }

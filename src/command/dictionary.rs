@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::print;
 use crate::text::{DictionaryKind, DictionaryOptions, build_dictionary, check_dictionary};
 
 /// Arguments of `madoguchi dict`.
@@ -73,7 +74,7 @@ pub fn run(args: DictArgs) -> anyhow::Result<ExitCode> {
             let options =
                 DictionaryOptions { kinds: args.kind.kinds(), source: args.source, out: args.out.clone() };
             for info in build_dictionary(&options)? {
-                println!("{} built into {}", info.name, args.out.join(info.kind.folder()).display());
+                print(&format!("{} built into {}", info.name, args.out.join(info.kind.folder()).display()))?;
             }
         }
         DictCommand::Check(args) => {
@@ -83,7 +84,7 @@ pub fn run(args: DictArgs) -> anyhow::Result<ExitCode> {
             }
             for kind in kinds {
                 let folder = args.out.join(kind.folder());
-                println!("{}: {}", folder.display(), check_dictionary(&folder)?.name);
+                print(&format!("{}: {}", folder.display(), check_dictionary(&folder)?.name))?;
             }
         }
     }

@@ -8,30 +8,29 @@ pub mod evaluation;
 pub mod serve;
 pub mod user;
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use jiff::Zoned;
 use jiff::civil::Date;
 
+use crate::eval::terminal::{print_error, print_out};
+
 /// Runs a command and turns its error into a line on standard error and exit code 2.
 pub fn run(command: impl FnOnce() -> anyhow::Result<ExitCode>) -> ExitCode {
     command().unwrap_or_else(|error| {
-        eprintln!("madoguchi: {error:#}");
+        print_error(&format!("madoguchi: {error:#}\n"));
         ExitCode::from(2)
     })
 }
 
-/// Prints `text`; a reader that has gone away (`| head`) is no error.
+/// Prints `text` and a line break; a reader that has gone away (`| head`) is no error.
 ///
 /// # Errors
 /// When standard output cannot be written for another reason.
 pub fn print(text: &str) -> anyhow::Result<ExitCode> {
-    match writeln!(std::io::stdout(), "{text}") {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(ExitCode::SUCCESS),
-    }
+    print_out(&format!("{text}\n"))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Today at the desk: the only place where commands read the clock.

@@ -9,7 +9,7 @@ use anyhow::Context;
 use clap::Args;
 use tokio::net::TcpListener;
 
-use super::today;
+use super::{print, today};
 use crate::app::{App, Closed, SystemClock, WHO_IMPORTS};
 use crate::config::{Config, Flags};
 use crate::eval::cases::Cases;
@@ -143,16 +143,16 @@ async fn keep_time(app: Arc<App>) {
 
 async fn greet(app: &App, listener: &TcpListener) -> anyhow::Result<()> {
     let at = listener.local_addr()?;
-    println!("お客様の画面   http://{at}/        (customer page)");
-    println!("担当者の画面   http://{at}/staff   (staff page)");
-    match app.first_sign_in().await? {
+    print(&format!("お客様の画面   http://{at}/        (customer page)"))?;
+    print(&format!("担当者の画面   http://{at}/staff   (staff page)"))?;
+    let sign_in = match app.first_sign_in().await? {
         Some(token) => {
-            println!("初回サインイン http://{at}/staff/sign-in?once={token}   (one-time staff sign-in)")
+            format!("初回サインイン http://{at}/staff/sign-in?once={token}   (one-time staff sign-in)")
         }
-        None => println!(
-            "担当者は登録した名前とパスワードでサインインします。 (staff sign in with name and password)"
-        ),
-    }
+        None => "担当者は登録した名前とパスワードでサインインします。 (staff sign in with name and password)"
+            .to_owned(),
+    };
+    print(&sign_in)?;
     Ok(())
 }
 

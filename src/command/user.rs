@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
 
+use super::print;
 use crate::app::{App, Closed, NewStaff, Role, SystemClock};
 use crate::config::{Config, Flags};
 use crate::store::SqliteStore;
@@ -55,8 +56,7 @@ pub fn run(args: UserArgs) -> anyhow::Result<ExitCode> {
     let roles = roles.iter().filter_map(named).collect();
     let new = NewStaff { login, name, password: read_password()?, roles };
     let staff = tokio::runtime::Runtime::new()?.block_on(add(config, new))?;
-    println!("{} can sign in at /staff", staff.login);
-    Ok(ExitCode::SUCCESS)
+    print(&format!("{} can sign in at /staff", staff.login))
 }
 
 async fn add(config: Config, new: NewStaff) -> anyhow::Result<crate::app::Staff> {

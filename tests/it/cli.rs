@@ -47,6 +47,31 @@ fn ask_prints_one_json_object() {
     assert!(value["trace"]["candidates"].as_array().is_some_and(|list| !list.is_empty()), "{value}");
 }
 
+/// `madoguchi ask … | head -1`: the reader leaves before everything is said.
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let copy = copy_of_the_desk();
+    let kb = copy.path().to_str().unwrap();
+    for arguments in [
+        &["ask", "出金できないんだけど", "--trace", "--kb", kb][..],
+        &["ask", "出金できないんだけど", "--json", "--kb", kb],
+        &["kb", "lint", "--kb", kb],
+        &["openapi"],
+    ] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_madoguchi"))
+            .args(arguments)
+            .current_dir(root())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+    }
+}
+
 #[test]
 fn lint_exits_with_1_when_there_is_a_mistake() {
     let output = madoguchi(root(), &["kb", "lint"]);
