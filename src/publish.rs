@@ -8,7 +8,8 @@ use jiff::civil::Date;
 
 use crate::answer::{Engine, Models, Parts};
 use crate::embed::adapt::{AdaptOptions, AdaptPair, adapt, entry_pairs};
-use crate::embed::{Embedder, StaticModel};
+use crate::embed::transformer::Tier;
+use crate::embed::{Blend, Embedder, StaticModel};
 use crate::index::{Index, Origin};
 use crate::kb::Snapshot;
 use crate::kb::snapshot::DeskFiles;
@@ -29,6 +30,8 @@ pub struct Workshop {
     pub plain: bool,
     /// Folder with the desk's own confidence; files there replace those of `models`.
     pub fitted: Option<PathBuf>,
+    /// Transformers, where the desk has some.
+    pub tier: Tier,
 }
 
 impl Workshop {
@@ -42,6 +45,7 @@ impl Workshop {
             adapt: true,
             plain: false,
             fitted: None,
+            tier: Tier::default(),
         }
     }
 
@@ -55,6 +59,12 @@ impl Workshop {
     #[must_use]
     pub fn with_fitted(self, folder: impl Into<PathBuf>) -> Self {
         Self { fitted: Some(folder.into()), ..self }
+    }
+
+    /// The same with transformers.
+    #[must_use]
+    pub fn with_tier(self, tier: Tier) -> Self {
+        Self { tier, ..self }
     }
 
     /// Builds the Engine that serves `files` on `today`.
@@ -76,17 +86,27 @@ impl Workshop {
         let embedder = self.embedder(&snapshot, &analyzer);
         let index = self.index(&snapshot, &analyzer, embedder.as_deref())?;
         let models = if self.plain { Models::default() } else { self.learned()? };
-        Ok(Engine::new(Parts { snapshot, analyzer, embedder, index, models }))
+        let engine = Engine::new(Parts { snapshot, analyzer, embedder, index, models });
+        Ok(engine.with_reranking(self.tier.reranking.clone()))
     }
 
-    /// Ranker and confidence in force: the desk's own where it has them.
+    /// Ranker and confidence in force: the desk's own where it has them. With transformers only a confidence that was
+    /// fitted with just these counts.
     ///
     /// # Errors
     /// When a file is malformed or fitted for other features.
     pub fn learned(&self) -> anyhow::Result<Models> {
-        let defaults = Models::open(&self.models)?;
+        let mut defaults = Models::open(&self.models)?;
+        if let Some(folder) = self.tier.fitted() {
+            let fitted = Models::open(&folder)?;
+            defaults = Models {
+                ranker: fitted.ranker.or(defaults.ranker),
+                confidence: fitted.confidence,
+                lexical_confidence: fitted.lexical_confidence.or(defaults.lexical_confidence),
+            };
+        }
         let Some(folder) = &self.fitted else { return Ok(defaults) };
-        let own = Models::open(folder)?;
+        let own = Models::open(&self.tier.fitted_to(folder))?;
         Ok(Models {
             ranker: own.ranker.or(defaults.ranker),
             confidence: own.confidence.or(defaults.confidence),
@@ -95,11 +115,19 @@ impl Workshop {
     }
 
     fn embedder(&self, snapshot: &Snapshot, analyzer: &Analyzer) -> Option<Arc<dyn Embedder>> {
+        let base = self.static_embedder(snapshot, analyzer);
+        match &self.tier.encoder {
+            Some(used) => Some(Arc::new(Blend::new(base, Arc::clone(&used.model), used.share))),
+            None => base,
+        }
+    }
+
+    fn static_embedder(&self, snapshot: &Snapshot, analyzer: &Analyzer) -> Option<Arc<dyn Embedder>> {
         match StaticModel::open(&self.models, analyzer.dictionary()) {
             Ok(base) if self.adapt => Some(Arc::new(self.adapted(base, snapshot, analyzer))),
             Ok(base) => Some(Arc::new(base)),
             Err(error) => {
-                tracing::warn!("the desk runs lexical-only: {error}");
+                tracing::warn!("the desk runs without static vectors: {error}");
                 None
             }
         }

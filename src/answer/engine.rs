@@ -11,13 +11,14 @@ use super::confidence::{self, ConfidenceModel, Signals};
 use super::features::FeatureSource;
 use super::intent::{HandOffClassifier, Suspicion};
 use super::rank::{RankModel, Ranked, Ranking, rank};
+use super::rerank::rerank;
 use super::retrieve::{Retrieved, System, retrieve};
-use super::smalltalk::{SmallTalkMatch, SmallTalkMatcher, query_vector};
+use super::smalltalk::{SmallTalkMatch, SmallTalkMatcher};
 use super::topic::Topic;
 use super::trace::{Trace, TraceCandidate};
 use super::understand::{Question, context_text};
 use super::{Ask, Candidate, Outcome, decide};
-use crate::embed::{Embedder, Role, Text};
+use crate::embed::{Embedder, Reranking, Role, Text};
 use crate::index::Index;
 use crate::index::vector::Query;
 use crate::kb::{Language, Snapshot};
@@ -91,6 +92,7 @@ pub struct Engine {
     /// Topic of each document, numbered by first appearance: an entry and its translation share one.
     topics: Vec<usize>,
     system: System,
+    reranking: Option<Reranking>,
 }
 
 /// A question with its ranking.
@@ -114,8 +116,9 @@ pub struct Considered {
 impl Engine {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> Self {
-        let smalltalk = SmallTalkMatcher::new(&parts.snapshot, &parts.analyzer, parts.embedder.as_deref());
-        let intent = HandOffClassifier::learn(&parts.snapshot, &parts.analyzer, parts.embedder.as_deref());
+        let light = parts.embedder.as_deref().and_then(Embedder::light);
+        let smalltalk = SmallTalkMatcher::new(&parts.snapshot, &parts.analyzer, light);
+        let intent = HandOffClassifier::learn(&parts.snapshot, &parts.analyzer, light);
         let mut numbers = std::collections::HashMap::new();
         let topics = parts
             .snapshot
@@ -126,7 +129,13 @@ impl Engine {
                 *numbers.entry(entry.topic()).or_insert(next)
             })
             .collect();
-        Self { parts, smalltalk, intent, topics, system: System::Hybrid }
+        Self { parts, smalltalk, intent, topics, system: System::Hybrid, reranking: None }
+    }
+
+    /// The same engine with a re-ranker behind the ranker.
+    #[must_use]
+    pub fn with_reranking(self, reranking: Option<Reranking>) -> Self {
+        Self { reranking, ..self }
     }
 
     /// The same engine restricted to some retrievers, for measuring.
@@ -191,15 +200,22 @@ impl Engine {
 
     /// What the classifier learned from the desk's examples says; `None` when the desk has none.
     pub fn suspect(&self, text: &str) -> Option<Suspicion> {
-        let Parts { analyzer, embedder, .. } = &self.parts;
-        self.intent.as_ref().map(|intent| intent.suspect(text, analyzer, embedder.as_deref()))
+        self.intent.as_ref().map(|intent| intent.suspect(text, &self.parts.analyzer, self.light()))
     }
 
-    /// The embedding of a text, of length 1 or all zeros; `None` in lexical-only mode.
+    /// The embedding of a text, of length 1 or all zeros, by the light part of the embedder; `None` in lexical-only mode.
     pub fn embed(&self, text: &str) -> Option<Vec<f32>> {
-        let Parts { analyzer, embedder, .. } = &self.parts;
-        let terms = analyzer.terms(text);
-        embedder.as_ref().map(|embedder| embedder.embed(&Text { raw: text, terms: &terms }, Role::Query))
+        let terms = self.parts.analyzer.terms(text);
+        self.light().map(|embedder| embedder.embed(&Text { raw: text, terms: &terms }, Role::Query))
+    }
+
+    fn light(&self) -> Option<&dyn Embedder> {
+        self.parts.embedder.as_deref().and_then(Embedder::light)
+    }
+
+    /// Whether an answer takes tens of milliseconds, because a transformer has a part in it.
+    pub fn waits(&self) -> bool {
+        self.reranking.is_some() || self.parts.embedder.as_ref().is_some_and(|embedder| embedder.waits())
     }
 
     /// Retrieves, ranks and rates a question, with what was said before it: no rules, no small talk.
@@ -210,7 +226,7 @@ impl Engine {
     fn in_conversation(&self, question: Question, ask: &Ask<'_>) -> Considered {
         let topic = context_text(&ask.context, &self.parts.snapshot).map(|text| {
             let before = self.understood(&text, None);
-            let vector = self.vector(&before);
+            let vector = self.vector(&before).0;
             let retrieved = retrieve(&before, vector.as_ref(), &self.parts.index, self.system);
             let ranking = self.rank(&before, vector.as_ref(), &retrieved);
             Topic::new(text, &ranking, &self.linked(ask.context.last_entry.as_deref()))
@@ -242,23 +258,42 @@ impl Engine {
         Question::new(text, &self.parts.analyzer, &self.parts.index.documents, fallback)
     }
 
-    fn vector(&self, question: &Question) -> Option<Query> {
-        query_vector(self.parts.embedder.as_deref(), &question.raw, &question.terms)
+    /// The question's vector, and why there is none if the embedder did not get to it.
+    fn vector(&self, question: &Question) -> (Option<Query>, Option<String>) {
+        let Some(embedder) = &self.parts.embedder else { return (None, None) };
+        let embedding = embedder.embed_question(&Text { raw: &question.raw, terms: &question.terms });
+        (Query::new(&embedding.vector), embedding.shortfall)
+    }
+
+    /// The small talk it is closest to, by the light part of the embedder; that is all of it but for a transformer.
+    fn smalltalk(&self, question: &Question, vector: Option<&Query>) -> SmallTalkMatch {
+        let waits = self.parts.embedder.as_ref().is_some_and(|embedder| embedder.waits());
+        let own = self.light().filter(|_| waits).and_then(|light| {
+            Query::new(&light.embed(&Text { raw: &question.raw, terms: &question.terms }, Role::Query))
+        });
+        let vector = if waits { own.as_ref() } else { vector };
+        self.smalltalk.closest(&question.raw, vector).unwrap_or_default()
     }
 
     fn rated(&self, question: Question, topic: Option<&Topic>, keep: &dyn Fn(u32) -> bool) -> Considered {
         let Parts { index, models, .. } = &self.parts;
-        let vector = self.vector(&question);
+        let (vector, shortfall) = self.vector(&question);
         let mut retrieved = retrieve(&question, vector.as_ref(), index, self.system).keeping(keep);
         if let Some(topic) = topic {
             topic.widen(&mut retrieved);
         }
         let mut ranking = self.rank(&question, vector.as_ref(), &retrieved);
+        let mut degraded = retrieved.degraded;
+        degraded.extend(shortfall.map(|why| format!("dense retriever: {why}")));
+        if let Some(reranking) = self.reranking.as_ref().filter(|_| self.system == System::Hybrid) {
+            let moved = rerank(reranking, &question.raw, &self.parts.snapshot.entries, &mut ranking);
+            degraded.extend(moved.err().map(|why| format!("re-ranker: skipped, {why}")));
+        }
         if let Some(topic) = topic {
             topic.lift(&mut ranking);
         }
         self.prefer_language(&question, &mut ranking);
-        let smalltalk = self.smalltalk.closest(&question.raw, vector.as_ref()).unwrap_or_default();
+        let smalltalk = self.smalltalk(&question, vector.as_ref());
         let topic_of = |number: u32| self.topics[number as usize];
         let signals = confidence::signals(&question, &ranking, smalltalk, topic_of);
         let model = if vector.is_some() && self.system != System::Lexical {
@@ -272,7 +307,6 @@ impl Engine {
             None => 0.0,
         };
         let completed_with = topic.map(|topic| topic.text.clone());
-        let degraded = retrieved.degraded;
         Considered { question, completed_with, ranking, signals, smalltalk, confidence, degraded }
     }
 

@@ -10,6 +10,7 @@ mod engine;
 pub mod features;
 pub mod intent;
 pub mod rank;
+mod rerank;
 pub mod retrieve;
 pub mod smalltalk;
 mod topic;

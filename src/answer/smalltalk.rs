@@ -1,7 +1,7 @@
 //! Small talk: utterances that are not questions to the desk. Also tells the confidence step how close a question is to
 //! small talk, so that 「眠い」 is not answered from the FAQ.
 
-use crate::embed::{Embedder, Role, Text};
+use crate::embed::Embedder;
 use crate::index::documents::gram_hashes;
 use crate::index::vector::{Query, VectorIndex};
 use crate::kb::{Entry, Language, Snapshot};
@@ -62,7 +62,7 @@ impl SmallTalkMatcher {
                 Phrasing { owner, grams: gram_hashes(&bare), bare }
             })
             .collect();
-        let vectors = embedder.map(|embedder| {
+        let vectors = embedder.and_then(|embedder| {
             // A kind of small talk is embedded as an entry whose phrasings are all there is of it.
             let entries: Vec<Entry> = snapshot
                 .smalltalk
@@ -77,7 +77,8 @@ impl SmallTalkMatcher {
                 .iter()
                 .map(|entry| crate::index::documents::EntryTerms::of(entry, analyzer))
                 .collect();
-            VectorIndex::build(&entries, &terms, embedder)
+            let built = VectorIndex::build(&entries, &terms, embedder);
+            built.inspect_err(|error| tracing::warn!("small talk is known by its wording only: {error}")).ok()
         });
         Self { phrasings, kinds: snapshot.smalltalk.len(), vectors }
     }
@@ -104,11 +105,6 @@ impl SmallTalkMatcher {
             .max_by(|a, b| (a.1 + a.2).total_cmp(&(b.1 + b.2)).then(b.0.cmp(&a.0)))?;
         Some(SmallTalkMatch { owner, likeness, cosine })
     }
-}
-
-/// Vector of a question; `None` when nothing of it is known or there is no embedder.
-pub fn query_vector(embedder: Option<&dyn Embedder>, raw: &str, terms: &[String]) -> Option<Query> {
-    Query::new(&embedder?.embed(&Text { raw, terms }, Role::Query))
 }
 
 /// The reply in `language`.

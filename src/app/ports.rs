@@ -23,9 +23,17 @@ pub trait Answerer: Send + Sync {
     }
 }
 
+/// Runs `work` with the engine. Where that waits for a transformer, the runtime's other tasks go on elsewhere meanwhile.
+fn aside<T>(engine: &Engine, work: impl FnOnce() -> T) -> T {
+    use tokio::runtime::{Handle, RuntimeFlavor};
+    let has_others =
+        || Handle::try_current().is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread);
+    if engine.waits() && has_others() { tokio::task::block_in_place(work) } else { work() }
+}
+
 impl Answerer for Engine {
     fn answer(&self, ask: &Ask<'_>) -> Outcome {
-        Engine::answer(self, ask)
+        aside(self, || Engine::answer(self, ask))
     }
 
     fn snapshot(&self) -> &Arc<Snapshot> {
@@ -33,7 +41,7 @@ impl Answerer for Engine {
     }
 
     fn search(&self, query: &str, limit: usize) -> Vec<Candidate> {
-        Engine::search(self, query, limit)
+        aside(self, || Engine::search(self, query, limit))
     }
 
     fn embed(&self, text: &str) -> Option<Vec<f32>> {
@@ -82,6 +90,20 @@ pub trait Publisher: Send + Sync {
     /// # Errors
     /// As [`Publisher::build`].
     fn build_trial(&self, snapshot: Snapshot) -> anyhow::Result<Arc<dyn Answerer>>;
+
+    /// Which configured models are in use and which are not, and why.
+    fn models(&self) -> ModelsInUse {
+        ModelsInUse::default()
+    }
+}
+
+/// What became of the models an operator configured; both lists are empty where none is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ModelsInUse {
+    /// A line for each in use.
+    pub used: Vec<String>,
+    /// Why one is not used, and what to do.
+    pub unused: Vec<String>,
 }
 
 impl Publisher for Workshop {
@@ -92,6 +114,10 @@ impl Publisher for Workshop {
     fn build_trial(&self, snapshot: Snapshot) -> anyhow::Result<Arc<dyn Answerer>> {
         let aside = Workshop { index: None, ..self.clone() };
         Ok(Arc::new(aside.engine_of(snapshot)?))
+    }
+
+    fn models(&self) -> ModelsInUse {
+        ModelsInUse { used: self.tier.in_use(), unused: self.tier.notes.clone() }
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, RwLock};
 use jiff::civil::Date;
 
 use super::curation::log_of;
-use super::{Answerer, App, AppError, Publisher};
+use super::{Answerer, App, AppError, ModelsInUse, Publisher};
 use crate::handoff::calendar::Calendar;
 use crate::kb::curate::{Event, Rules};
 use crate::kb::files::{self, Documents};
@@ -43,6 +43,11 @@ pub(super) struct Publishing {
 }
 
 impl App {
+    /// What became of the models an operator configured.
+    pub fn models(&self) -> ModelsInUse {
+        self.publishing.publisher.as_ref().map(|publisher| publisher.models()).unwrap_or_default()
+    }
+
     /// How what customers are served from relates to what is published.
     pub fn service(&self) -> Service {
         self.publishing.service.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()

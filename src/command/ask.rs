@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use super::tier::TierArgs;
 use super::{models_folder, print, today};
 use crate::answer::{Ask, Candidate, Decision, Engine, Outcome};
 use crate::kb::files;
@@ -22,6 +23,8 @@ pub struct AskArgs {
     /// Folder of the models.
     #[arg(long)]
     models: Option<PathBuf>,
+    #[command(flatten)]
+    tier: TierArgs,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -35,7 +38,9 @@ pub struct AskArgs {
 /// # Errors
 /// When the desk's files have mistakes or a model is missing.
 pub fn run(args: AskArgs) -> anyhow::Result<ExitCode> {
-    let engine = Workshop::in_memory(models_folder(args.models.as_deref()))
+    let models = models_folder(args.models.as_deref());
+    let engine = Workshop::in_memory(&models)
+        .with_tier(args.tier.open(&models, false)?)
         .with_fitted(args.kb.join("fitted"))
         .engine(files::load(&args.kb, today())?, today())?;
     let mut outcome = engine.answer(&Ask { text: &args.question, ..Ask::default() });

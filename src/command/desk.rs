@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 
+use super::tier::TierArgs;
 use super::{models_folder, print, today};
 use crate::app::{App, Closed, Limits, SystemClock};
 use crate::kb::files::{self, Problem};
@@ -70,6 +71,8 @@ enum IndexCommand {
         /// Folder of the models.
         #[arg(long)]
         models: Option<PathBuf>,
+        #[command(flatten)]
+        tier: TierArgs,
     },
 }
 
@@ -170,12 +173,13 @@ fn lint(kb: &Path) -> anyhow::Result<ExitCode> {
 /// # Errors
 /// When the desk's files have mistakes or the index cannot be written.
 pub fn run_index(args: IndexArgs) -> anyhow::Result<ExitCode> {
-    let IndexCommand::Rebuild { kb, data, models } = args.command;
+    let IndexCommand::Rebuild { kb, data, models, tier } = args.command;
     let folder = data.join("index");
+    let models = models_folder(models.as_deref());
+    let workshop = Workshop::in_memory(&models).with_tier(tier.open(&models, false)?).with_index(&folder);
     if folder.exists() {
         std::fs::remove_dir_all(&folder)?;
     }
-    let workshop = Workshop::in_memory(models_folder(models.as_deref())).with_index(&folder);
     let entries = if data.join(DATABASE).is_file() {
         tokio::runtime::Runtime::new()?.block_on(async {
             let app = open(&data).await?.with_publisher(Arc::new(workshop));

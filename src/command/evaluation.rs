@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::models_folder;
 use crate::answer::{Ask, Engine, Outcome, System};
+use crate::embed::transformer::Tier;
 use crate::eval::answers::Answerer;
 pub use crate::eval::cli::EvalArgs;
 use crate::eval::cli::{self, EngineFactory, is_removed};
@@ -32,12 +33,20 @@ use crate::text::{Analyzer, Vocabulary};
 /// When a file is missing or malformed, or an engine cannot be built.
 pub fn run(args: EvalArgs) -> anyhow::Result<ExitCode> {
     let models = models_folder(args.models.as_deref());
-    cli::run(args, &Factory { models })
+    let tier = args.tier.open(&models, args.measures_retrieval())?;
+    cli::run(args, &Factory { models, tier })
 }
 
 /// Builds engines as the counter does, index in memory.
 struct Factory {
     models: PathBuf,
+    tier: Tier,
+}
+
+impl Factory {
+    fn workshop(&self) -> Workshop {
+        Workshop::in_memory(&self.models).with_tier(self.tier.clone())
+    }
 }
 
 impl EngineFactory for Factory {
@@ -47,7 +56,7 @@ impl EngineFactory for Factory {
         system: System,
         adapt: bool,
     ) -> anyhow::Result<Box<dyn Retriever>> {
-        let workshop = Workshop { adapt, ..Workshop::in_memory(&self.models) };
+        let workshop = Workshop { adapt, ..self.workshop() };
         let files = DeskFiles { entries: entries_of(dataset), ..DeskFiles::default() };
         let engine = workshop.engine_of(Snapshot::of(files, super::today()))?.with_system(system);
         Ok(Box::new(Measured::new(engine, &[&self.models])))
@@ -58,7 +67,7 @@ impl EngineFactory for Factory {
         let mut desk = files::load(kb, today)?;
         desk.entries.retain(|entry| !is_removed(&entry.id, removed));
         let fitted = kb.join("fitted");
-        let engine = Workshop::in_memory(&self.models).with_fitted(&fitted).engine(desk, today)?;
+        let engine = self.workshop().with_fitted(&fitted).engine(desk, today)?;
         Ok(Box::new(Measured::new(engine, &[&self.models, &fitted])))
     }
 

@@ -5,7 +5,10 @@ pub mod ask;
 pub mod desk;
 pub mod dictionary;
 pub mod evaluation;
+pub mod models;
+mod models_bench;
 pub mod serve;
+pub mod tier;
 pub mod user;
 
 use std::path::{Path, PathBuf};

@@ -9,9 +9,11 @@ use anyhow::Context;
 use clap::Args;
 use tokio::net::TcpListener;
 
+use super::tier::show_progress;
 use super::{print, today};
 use crate::app::{App, Closed, SystemClock, WHO_IMPORTS};
 use crate::config::{Config, Flags};
+use crate::embed::transformer::Tier;
 use crate::eval::cases::Cases;
 use crate::http::{self, Settings};
 use crate::kb::files;
@@ -73,7 +75,11 @@ async fn serve(config: Config, cases: Option<&Path>) -> anyhow::Result<()> {
     let listener = TcpListener::bind(config.listen).await.with_context(|| {
         format!("cannot listen on {}; choose another address with --listen", config.listen)
     })?;
+    let tier = Tier::open(&config.models_dir, &config.tier);
+    tier.in_use().iter().for_each(|line| tracing::info!("{line}"));
+    show_progress(&tier);
     let workshop = Workshop::in_memory(&config.models_dir)
+        .with_tier(tier)
         .with_index(config.data_dir.join("index"))
         .with_fitted(config.kb_dir.join("fitted"));
     let store = SqliteStore::open(&config.data_dir.join("madoguchi.db")).await?;

@@ -314,6 +314,10 @@ enum Place {
 }
 
 impl Embedder for StaticModel {
+    fn light(&self) -> Option<&dyn Embedder> {
+        Some(self)
+    }
+
     fn dimension(&self) -> usize {
         self.core.dimension
     }

@@ -10,6 +10,7 @@ use super::compare::Limit;
 use super::perturb::Perturbation;
 use super::statistics::Bootstrap;
 use crate::answer::System;
+use crate::command::tier::TierArgs;
 
 /// Arguments of `madoguchi eval`.
 #[derive(Debug, Args)]
@@ -17,8 +18,18 @@ pub struct EvalArgs {
     /// Folder of the models and dictionaries.
     #[arg(long, global = true)]
     pub models: Option<PathBuf>,
+    /// Transformers to measure with.
+    #[command(flatten)]
+    pub tier: TierArgs,
     #[command(subcommand)]
     pub(super) command: EvalCommand,
+}
+
+impl EvalArgs {
+    /// Whether only an order of documents is measured, for which no confidence need be fitted.
+    pub fn measures_retrieval(&self) -> bool {
+        matches!(self.command, EvalCommand::Retrieval(_))
+    }
 }
 
 #[derive(Debug, Subcommand)]

@@ -21,6 +21,7 @@ use crate::answer::confidence::{Bands, ConfidenceModel};
 use crate::answer::features;
 use crate::answer::rank::RankModel;
 use crate::answer::{Engine, Models, System};
+use crate::command::tier::TierArgs;
 use crate::eval::cases::{Case, Cases};
 use crate::eval::dataset::Dataset;
 use crate::eval::statistics::{Confidences, ones};
@@ -46,6 +47,9 @@ pub struct FitArgs {
     /// Folder of the models.
     #[arg(long)]
     models: Option<PathBuf>,
+    /// Transformers to fit for. Ranker and confidence are then kept beside the model, and with it only.
+    #[command(flatten)]
+    tier: TierArgs,
     /// Keep the default confidence in --models; fit the desk's own models only.
     #[arg(long)]
     keep_defaults: bool,
@@ -80,20 +84,23 @@ const SYSTEMS: [(System, &str); 2] =
 pub fn run(args: FitArgs) -> anyhow::Result<()> {
     let models = crate::command::models_folder(args.models.as_deref());
     let desk = files::load(&args.kb, crate::command::today())?;
+    let tier = args.tier.open(&models, true)?;
+    let home = tier.fitted().unwrap_or_else(|| models.clone());
+    let out = tier.fitted_to(&args.out);
     let fitter = Fitter {
-        workshop: Workshop::in_memory(&models),
+        workshop: Workshop::in_memory(&models).with_tier(tier),
         desk,
         budget: args.budget,
         alpha: 1.0 - args.certainty,
     };
-    let defaults = Models::open(&models)?;
+    let defaults = fitter.workshop.learned()?;
     if !args.keep_defaults {
-        fitter.default_confidence(&defaults, &args.dataset, &models)?;
+        fitter.default_confidence(&defaults, &args.dataset, &home)?;
     }
     match &args.cases {
         Some(cases) => {
             let cases = fitter.labelled(cases)?;
-            fitter.own_ranker(&defaults, &cases, &args.out)?;
+            fitter.own_ranker(&defaults, &cases, &out)?;
             fitter.own_confidence(&cases, &args.out)
         }
         None => Ok(()),
@@ -203,6 +210,7 @@ impl Fitter {
     /// cases.
     fn own_confidence(&self, cases: &[Case], out: &Path) -> anyhow::Result<()> {
         let workshop = self.workshop.clone().with_fitted(out);
+        let out = &workshop.tier.fitted_to(out);
         let own = workshop.learned()?;
         let mut engine = workshop.engine(self.desk.clone(), crate::command::today())?;
         for (system, name) in SYSTEMS {

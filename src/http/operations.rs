@@ -36,13 +36,18 @@ pub(super) async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// Whether the desk can serve.
-pub(super) async fn readyz(State(web): State<Web>) -> Result<&'static str, ApiError> {
+/// Whether the desk can serve; and, where models are configured, which are in use and which are not, a line each.
+pub(super) async fn readyz(State(web): State<Web>) -> Result<String, ApiError> {
     if *web.stopping.borrow() {
         return Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready").because("stopping"));
     }
     match web.app.ready().await {
-        Ok(()) => Ok("ready\n"),
+        Ok(()) => {
+            let models = web.app.models();
+            let used = models.used.iter().map(|line| format!("{line}\n"));
+            let unused = models.unused.iter().map(|line| format!("warning: {line}\n"));
+            Ok(std::iter::once("ready\n".to_owned()).chain(used).chain(unused).collect())
+        }
         Err(unready) => {
             Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready").because(unready).retry_after(1))
         }

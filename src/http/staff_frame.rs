@@ -50,6 +50,8 @@ pub(super) struct Bar {
     pub(super) here: String,
     /// Why customers do not get the newest state, if they do not.
     pub(super) not_served: Option<String>,
+    /// Configured models that are not used, and why: for those who run the desk.
+    pub(super) models_unused: Vec<String>,
 }
 
 /// What every staff page needs, read from its request: who looks at it, where, and in which language.
@@ -96,6 +98,7 @@ impl Bar {
             time_zone: web.app.snapshot().desk.time_zone.clone(),
             here: here(uri),
             not_served: web.app.service().failed,
+            models_unused: if member.may(Role::Admin) { web.app.models().unused } else { Vec::new() },
         })
     }
 }

@@ -159,7 +159,7 @@ impl Index {
         fingerprint: String,
     ) -> anyhow::Result<Self> {
         let (documents, lexical, terms) = Documents::analyze(entries, analyzer);
-        let vectors = embedder.map(|embedder| VectorIndex::build(entries, &terms, embedder));
+        let vectors = embedder.map(|embedder| VectorIndex::build(entries, &terms, embedder)).transpose()?;
         let lexical = LexicalIndex::build(aside.map(|aside| aside.join(LEXICAL)).as_deref(), &lexical)?;
         Ok(Self { lexical, documents, vectors, fingerprint })
     }

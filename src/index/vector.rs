@@ -8,11 +8,14 @@ use serde::{Deserialize, Serialize};
 
 use super::documents::EntryTerms;
 use super::simd;
-use crate::embed::{Embedder, Role, Text};
+use crate::embed::{EmbedError, Embedder, Text};
 use crate::kb::Entry;
 
 /// Terms per answer passage; a longer answer also gets a vector per passage.
 const PASSAGE_TERMS: usize = 64;
+
+/// Entries embedded at once.
+const AT_ONCE: usize = 256;
 
 /// Rows of int8 numbers with one scale per row: `value = scale × number`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -86,18 +89,27 @@ pub struct VectorIndex {
 
 impl VectorIndex {
     /// Embeds all entries.
-    pub fn build(entries: &[Entry], terms: &[EntryTerms], embedder: &dyn Embedder) -> Self {
-        use rayon::prelude::*;
-        let embedded: Vec<Embedded> = entries
-            .par_iter()
-            .zip(terms)
-            .map(|(entry, terms)| Embedded::of(entry, terms, embedder))
-            .collect();
+    ///
+    /// # Errors
+    /// When the embedder fails.
+    pub fn build(
+        entries: &[Entry],
+        terms: &[EntryTerms],
+        embedder: &dyn Embedder,
+    ) -> Result<Self, EmbedError> {
         let mut index = Self { dimension: embedder.dimension(), ..Self::default() };
-        for entry in embedded {
-            index.push(&entry);
+        for (entries, terms) in entries.chunks(AT_ONCE).zip(terms.chunks(AT_ONCE)) {
+            let texts: Vec<Texts<'_>> =
+                entries.iter().zip(terms).map(|(entry, terms)| Texts::of(entry, terms)).collect();
+            let all: Vec<Text<'_>> = texts.iter().flat_map(Texts::all).collect();
+            let mut vectors = embedder.embed_passages(&all)?.into_iter();
+            for texts in &texts {
+                let questions = vectors.by_ref().take(texts.questions.len()).collect();
+                let answers = vectors.by_ref().take(texts.answers.len()).collect();
+                index.push(&Embedded { questions, answers });
+            }
         }
-        index
+        Ok(index)
     }
 
     fn push(&mut self, entry: &Embedded) {
@@ -173,21 +185,37 @@ struct Embedded {
     answers: Vec<Vec<f32>>,
 }
 
-impl Embedded {
-    fn of(entry: &Entry, terms: &EntryTerms, embedder: &dyn Embedder) -> Self {
-        let embed = |raw: &str, terms: &[String]| embedder.embed(&Text { raw, terms }, Role::Passage);
-        let mut questions = vec![embed(&entry.question, &terms.question)];
-        for (raw, terms) in entry.phrasings.iter().zip(&terms.phrasings) {
-            questions.push(embed(raw, terms));
-        }
-        let mut answers = vec![embed(&entry.answer, &terms.answer)];
+/// What of an entry is embedded, each text with its terms.
+struct Texts<'a> {
+    questions: Vec<(&'a str, &'a [String])>,
+    /// The whole answer, then its passages if it is long.
+    answers: Vec<(&'a str, &'a [String])>,
+}
+
+impl<'a> Texts<'a> {
+    fn of(entry: &'a Entry, terms: &'a EntryTerms) -> Self {
+        let phrasings =
+            entry.phrasings.iter().map(String::as_str).zip(terms.phrasings.iter().map(Vec::as_slice));
+        let questions =
+            std::iter::once((entry.question.as_str(), terms.question.as_slice())).chain(phrasings);
+        let mut answers = vec![(entry.answer.as_str(), terms.answer.as_slice())];
         if terms.answer.len() > PASSAGE_TERMS * 3 / 2 {
-            // The raw text of a passage is its terms: only a transformer looks at it.
             let passages = terms.answer.chunks(PASSAGE_TERMS);
-            answers.extend(passages.map(|passage| embed(&passage.join(" "), passage)));
+            answers.extend(cut(&entry.answer, passages.len()).zip(passages));
         }
-        Self { questions, answers }
+        Self { questions: questions.collect(), answers }
     }
+
+    fn all(&self) -> impl Iterator<Item = Text<'a>> {
+        self.questions.iter().chain(&self.answers).map(|&(raw, terms)| Text { raw, terms })
+    }
+}
+
+/// `text` in `parts` pieces of equal length: about where the passages of its terms are, for embedders that read text.
+fn cut(text: &str, parts: usize) -> impl Iterator<Item = &str> {
+    let step = text.len().div_ceil(parts.max(1));
+    let at = move |part: usize| text.floor_char_boundary((part * step).min(text.len()));
+    (0..parts).map(move |part| &text[at(part)..at(part + 1)])
 }
 
 /// Mean of unit vectors, scaled to unit length; zeros stay zeros.
@@ -217,6 +245,13 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn the_pieces_of_a_text_are_the_text(text in ".{0,60}", parts in 1_usize..9) {
+            let pieces: Vec<&str> = cut(&text, parts).collect();
+            prop_assert_eq!(pieces.len(), parts);
+            prop_assert_eq!(pieces.concat(), text);
+        }
+
         #[test]
         fn search_agrees_with_a_naive_scan(
             vectors in prop::collection::vec(prop::collection::vec(-1.0_f32..1.0, 24), 1..60),

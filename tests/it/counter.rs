@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use madoguchi::answer::trace::Band;
 use madoguchi::answer::{Ask, Candidate, Context, Decision, HandOff, Outcome, Trace};
-use madoguchi::app::{Answerer, App, Limits, NewStaff, Publisher, Role, SystemClock};
+use madoguchi::app::{Answerer, App, Limits, ModelsInUse, NewStaff, Publisher, Role, SystemClock};
 use madoguchi::config::HttpLimits;
 use madoguchi::http::{self, Settings};
 use madoguchi::kb::files::{self, Contents};
@@ -95,6 +95,8 @@ pub struct Opening {
     pub answerer: Arc<dyn Answerer>,
     /// Whether the sample desk is in the store, to be curated and published from there.
     pub curated: bool,
+    /// What became of the configured models.
+    pub models: ModelsInUse,
 }
 
 impl Default for Opening {
@@ -107,7 +109,12 @@ impl Default for Opening {
             messages_per_minute: 0,
         };
         let settings = Settings { limits, trusted_origins: Vec::new(), secure_cookies: false };
-        Self { settings, answerer: Arc::new(Scripted(snapshot())), curated: false }
+        Self {
+            settings,
+            answerer: Arc::new(Scripted(snapshot())),
+            curated: false,
+            models: ModelsInUse::default(),
+        }
     }
 }
 
@@ -115,6 +122,7 @@ impl Default for Opening {
 #[derive(Default)]
 pub struct Press {
     pub fails: AtomicBool,
+    pub models: ModelsInUse,
 }
 
 impl Publisher for Press {
@@ -125,6 +133,10 @@ impl Publisher for Press {
 
     fn build_trial(&self, snapshot: Snapshot) -> anyhow::Result<Arc<dyn Answerer>> {
         self.build(snapshot)
+    }
+
+    fn models(&self) -> ModelsInUse {
+        self.models.clone()
     }
 }
 
@@ -165,7 +177,8 @@ impl Counter {
         let folder = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(&folder.path().join("desk.db")).await.unwrap();
         let app = App::new(Arc::new(store), opening.answerer, Arc::new(SystemClock), Limits::default());
-        let app = Arc::new(app.with_publisher(Arc::new(Press::default())));
+        let app =
+            Arc::new(app.with_publisher(Arc::new(Press { models: opening.models, ..Press::default() })));
         if opening.curated {
             app.import_desk(&contents(), false).await.unwrap();
             app.serve_newest().await.unwrap();

@@ -10,13 +10,14 @@ struct Confined {
     only: &'static [&'static str],
 }
 
-const CRATES: [Confined; 9] = [
+const CRATES: [Confined; 10] = [
     Confined { what: &["tantivy::"], only: &["index/lexical.rs"] },
     Confined {
         what: &["lindera::", "lindera_analysis::", "lindera_dictionary::"],
         only: &["text/segment.rs"],
     },
-    Confined { what: &["tokenizers::", "safetensors::", "tch::", "rust_bert::"], only: &["embed/"] },
+    Confined { what: &["tokenizers::", "safetensors::"], only: &["embed/"] },
+    Confined { what: &["tch::", "rust_bert::", "hf_hub::"], only: &["embed/transformer/"] },
     Confined { what: &["sqlx::"], only: &["store/"] },
     Confined { what: &["axum::", "utoipa::", "askama::", "hyper::", "tower_http::"], only: &["http/"] },
     Confined { what: &["env::var", "env::vars", "env::set_var", "env::remove_var"], only: &["config.rs"] },
@@ -134,6 +135,7 @@ fn a_breach_is_found_where_it_is() {
     let cases = [
         ("answer/engine.rs", "use tantivy::Index;", "answer/engine.rs:1: tantivy::"),
         ("index/lexical.rs", "\nuse lindera::dictionary::Dictionary;", "index/lexical.rs:2: lindera::"),
+        ("embed/blend.rs", "use tch::Tensor;", "tch:: belongs in embed/transformer/"),
         ("app/desk.rs", "let row = sqlx::query(\"select 1\");", "sqlx:: belongs in store/"),
         ("chat/step.rs", "let now = jiff::Timestamp::now();", "Timestamp::now: this module is pure"),
         ("handoff/id.rs", "let id = rand::random();", "rand::random"),

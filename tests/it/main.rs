@@ -24,11 +24,14 @@ mod http;
 mod impact;
 mod index;
 mod layers;
+mod models;
 mod replay;
 mod report;
 mod sign_in;
 mod store;
 mod text;
+#[cfg(feature = "transformer")]
+mod transformer;
 
 use std::path::{Path, PathBuf};
 
