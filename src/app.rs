@@ -28,6 +28,8 @@ mod staff;
 mod tokens;
 mod trial;
 mod types;
+mod vocabulary;
+mod vocabulary_trial;
 
 use std::sync::{Arc, RwLock};
 
@@ -41,7 +43,7 @@ pub use curation_types::{
 pub use desk_files::{ImportReport, WHO_IMPORTS};
 pub use events::TurnStream;
 pub use gaps::{GapAction, GapDetail, GapView};
-pub use history::{FieldDiff, diff};
+pub use history::{FieldDiff, diff, diff_vocabulary};
 pub use impact::PreviewState;
 pub use imports::{ExportFormat, ImportOutcome, ImportSettings, ImportView, Updated};
 pub use insight::{DayInsight, EntryInsight, Insight};
@@ -53,8 +55,12 @@ pub use types::{
     Access, AppError, ConversationView, Limits, Reply, Session, SignedIn, Staff, Started, TicketDetail,
     TicketFilter, TicketView, Unready,
 };
+pub use vocabulary::{SaveVocabulary, VocabularyDetail, VocabularyHistory};
+pub use vocabulary_trial::{Sample, SampleOf, Samples};
 
-pub use crate::store::{DraftRecord, EntryRecord, LogRecord, Role, Usage};
+pub use crate::store::{
+    DraftRecord, EntryRecord, LogRecord, Role, Usage, VocabularyLog, VocabularyRecord, VocabularyRevision,
+};
 
 use crate::kb::Snapshot;
 use crate::store::Store;

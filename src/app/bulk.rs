@@ -2,6 +2,7 @@
 
 use super::curation::{event_of, must};
 use super::curation_types::{Action, BulkAction};
+use super::impact::preview_of_heads;
 use super::{App, AppError, Staff};
 use crate::kb::Entry;
 use crate::kb::curate::{Event, Origin};
@@ -26,10 +27,21 @@ impl App {
         if ids.len() > MOST {
             return Err(AppError::Invalid { field: "ids", why: format!("at most {MOST} entries at once") });
         }
+        // One look at the whole set: each publication moves what the next one would be compared with.
+        let gate = match action {
+            BulkAction::Act(Action::Publish | Action::Schedule(_)) => {
+                let records = self.publishable(ids).await?;
+                match self.gate(&preview_of_heads(&records), words).await {
+                    Err(AppError::Refused { code, why }) => Some((code, why)),
+                    passed => passed.map(|()| None)?,
+                }
+            }
+            _ => None,
+        };
         let mut results = Vec::with_capacity(ids.len());
         let mut is_served = false;
         for id in ids {
-            let result = self.act_on_one(staff, id, action, words).await;
+            let result = self.act_on_one(staff, id, action, words, gate.as_ref()).await;
             is_served |= matches!(result, Ok(true));
             if let Err(AppError::Unavailable(_)) = &result {
                 return Err(AppError::Unavailable(StoreError::Database("the store failed midway".into())));
@@ -49,6 +61,7 @@ impl App {
         id: &str,
         action: &BulkAction,
         words: &str,
+        gate: Option<&(&'static str, String)>,
     ) -> Result<bool, AppError> {
         let words = super::curation::note(words)?;
         let record = self.store.entry(id).await?.ok_or(AppError::NotFound("entry"))?;
@@ -60,10 +73,13 @@ impl App {
                 if *action == Action::Submit && !found.is_empty() {
                     return Err(AppError::Flawed(found));
                 }
-                if matches!(action, Action::Publish | Action::Schedule(_)) {
-                    self.gate(id, record.life.head, &words).await?;
+                let event = event_of(*action, staff);
+                // Why its life does not allow it is said first.
+                record.life.step(&event, self.curation_rules())?;
+                if let Some((code, why)) = gate {
+                    return Err(AppError::Refused { code, why: why.clone() });
                 }
-                (event_of(*action, staff), None)
+                (event, None)
             }
             BulkAction::SetOwner(owner) => {
                 let owner = super::question::clean(owner, crate::kb::flaws::LINE_CHARS)?;

@@ -7,6 +7,7 @@ use crate::kb::{Entry, Status};
 use crate::store::{DraftRecord, EntryChange, EntryRecord, LogRecord, Role, StoreError};
 
 use super::curation_types::{Action, EntryDetail, SaveEntry};
+use super::impact::preview_of_heads;
 use super::{App, AppError, Staff};
 
 /// Longest reason or note, characters.
@@ -106,7 +107,7 @@ impl App {
             }
         }
         if matches!(action, Action::Publish | Action::Schedule(_)) {
-            self.gate(id, record.life.head, &words).await?;
+            self.gate(&preview_of_heads(std::slice::from_ref(&record)), &words).await?;
         }
         let change = self.change_of(staff, &record, &event_of(action, staff), None, words)?;
         self.make(staff, change).await
@@ -260,18 +261,15 @@ impl App {
             Action::Restore,
             Action::TakeDown,
         ];
-        let rules = self.curation_rules();
-        let is_ready = |action: Action| match action {
-            Action::Submit => flaws.is_empty(),
-            Action::Approve => life.approved_by.is_none(),
-            _ => true,
-        };
-        let is_open = |action: &Action| {
-            staff.may(role_for(*action))
-                && is_ready(*action)
-                && life.step(&event_of(*action, staff), rules).is_ok()
-        };
-        all.into_iter().filter(is_open).collect()
+        let is_ready = |action: &Action| flaws.is_empty() || *action != Action::Submit;
+        all.into_iter().filter(is_ready).filter(|action| self.is_open(staff, life, *action)).collect()
+    }
+
+    /// Whether `staff` may do `action` with what is in this `life`.
+    pub(super) fn is_open(&self, staff: &Staff, life: &Life, action: Action) -> bool {
+        staff.may(role_for(action))
+            && (action != Action::Approve || life.approved_by.is_none())
+            && life.step(&event_of(action, staff), self.curation_rules()).is_ok()
     }
 }
 

@@ -5,6 +5,7 @@ use similar::{ChangeTag, TextDiff};
 use super::curation_types::{DiffLine, EntryHistory, Side};
 use super::{App, AppError, Staff};
 use crate::kb::Entry;
+use crate::kb::files::VocabularyTexts;
 
 /// A field that differs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +39,20 @@ pub fn diff(older: &Entry, newer: &Entry) -> Vec<FieldDiff> {
         .filter(|((_, a), (_, b))| a != b)
         .map(|((field, a), (_, b))| FieldDiff { field, lines: lines(&a, &b) })
         .collect()
+}
+
+/// What differs between two states of the vocabulary: only the lines that do.
+pub fn diff_vocabulary(older: &VocabularyTexts, newer: &VocabularyTexts) -> Vec<FieldDiff> {
+    let fields = [
+        ("synonyms", &older.synonyms, &newer.synonyms),
+        ("dictionary", &older.dictionary, &newer.dictionary),
+    ];
+    let diff = |(field, older, newer): (&'static str, &String, &String)| {
+        let lines: Vec<DiffLine> =
+            lines(older, newer).into_iter().filter(|line| line.side != Side::Both).collect();
+        FieldDiff { field, lines }
+    };
+    fields.into_iter().map(diff).filter(|diff| !diff.lines.is_empty()).collect()
 }
 
 /// An entry as texts, list items one a line.

@@ -1,17 +1,21 @@
-//! Use cases of the preview before publishing: what one entry's newest revision would change, worked out aside with its
-//! progress told, and the gate that asks for a reason where a figure gets worse by more than its budget.
+//! Use cases of the preview before publishing: what newest revisions or another vocabulary would change, worked out aside
+//! with its progress told, and the gate that asks for a reason where a figure gets worse by more than its budget.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+
+use sha2::{Digest, Sha256};
 
 use super::curation::must;
 use super::{Answerer, App, AppError, Staff};
 use crate::answer::{Ask, Candidate, Outcome};
 use crate::impact::{Case, Impact, Question, Served, StoredQuestion, assess};
 use crate::kb::checks::{Claims, Finding, check};
+use crate::kb::curate::Event;
+use crate::kb::snapshot::DeskFiles;
 use crate::kb::{Entry, Snapshot, Status};
-use crate::store::{CaseRecord, Role, StoreError};
+use crate::store::{CaseRecord, EntryRecord, Role, StoreError};
 
 /// Questions of late that are asked again.
 const QUESTIONS: u32 = 300;
@@ -25,8 +29,8 @@ const NEIGHBOURS: usize = 20;
 /// A preview under way or done.
 #[derive(Debug, Default)]
 pub struct Preview {
-    /// What it is of: the entry's head and the mark of what is served.
-    of: (i64, i64),
+    /// The mark of what was served when it began.
+    mark: i64,
     asked: AtomicUsize,
     total: AtomicUsize,
     result: Mutex<Option<Result<Impact, String>>>,
@@ -35,6 +39,8 @@ pub struct Preview {
 /// A preview as it stands.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PreviewState {
+    /// Names what would be published; the same for the same.
+    pub id: String,
     /// Questions asked so far.
     pub asked: usize,
     /// Questions to ask.
@@ -43,12 +49,13 @@ pub struct PreviewState {
     pub result: Option<Result<Impact, String>>,
 }
 
-/// Previews by entry.
+/// Previews by what they are of.
 pub(super) type Previews = Mutex<HashMap<String, Arc<Preview>>>;
 
 impl Preview {
-    fn state(&self) -> PreviewState {
+    fn state(&self, id: &str) -> PreviewState {
         PreviewState {
+            id: id.to_owned(),
             asked: self.asked.load(Ordering::Relaxed),
             total: self.total.load(Ordering::Relaxed),
             result: self.result.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone(),
@@ -64,22 +71,67 @@ impl App {
     pub async fn preview(self: &Arc<Self>, staff: &Staff, id: &str) -> Result<PreviewState, AppError> {
         must(staff, Role::Editor)?;
         let record = self.store.entry(id).await?.ok_or(AppError::NotFound("entry"))?;
-        let of = (i64::from(record.life.head), self.store.served_mark().await?);
-        if let Some(known) = self.preview_of(id, of) {
-            return Ok(known.state());
+        self.preview_entries(&[record]).await
+    }
+
+    /// One preview of publishing all those of `ids` that may be published now; starts it if there is none.
+    ///
+    /// # Errors
+    /// As [`App::preview`]; `Refused` (`nothing_to_publish`), `Invalid` (too many).
+    pub async fn preview_set(
+        self: &Arc<Self>,
+        staff: &Staff,
+        ids: &[String],
+    ) -> Result<PreviewState, AppError> {
+        must(staff, Role::Editor)?;
+        let records = self.publishable(ids).await?;
+        if records.is_empty() {
+            let why = "none of these entries is approved and waits to be published".to_owned();
+            return Err(AppError::Refused { code: "nothing_to_publish", why });
         }
+        self.preview_entries(&records).await
+    }
+
+    /// A preview by its id, while what is served is still what it was compared with.
+    ///
+    /// # Errors
+    /// `Forbidden`, `NotFound`, `Unavailable`.
+    pub async fn preview_state(&self, staff: &Staff, id: &str) -> Result<PreviewState, AppError> {
+        must(staff, Role::Editor)?;
+        self.known_preview(id).await?.ok_or(AppError::NotFound("preview"))
+    }
+
+    async fn preview_entries(self: &Arc<Self>, records: &[EntryRecord]) -> Result<PreviewState, AppError> {
+        let id = preview_of_heads(records);
+        if let Some(known) = self.known_preview(&id).await? {
+            return Ok(known);
+        }
+        let changed: Vec<String> = records.iter().map(|record| record.id.clone()).collect();
+        let mut files = self.desk_contents().await?;
+        files.entries.retain(|entry| !changed.contains(&entry.id));
+        for record in records {
+            let head = self.revision_of(record, record.life.head).await?;
+            files.entries.push(Entry { status: Status::Published, revision: head.number, ..head.content });
+        }
+        self.start_preview(id, files, changed).await
+    }
+
+    /// Compares what is served with what `files` would serve, aside; `changed` are the entries that differ.
+    pub(super) async fn start_preview(
+        self: &Arc<Self>,
+        id: String,
+        files: DeskFiles,
+        changed: Vec<String>,
+    ) -> Result<PreviewState, AppError> {
         let publisher = self.publishing.publisher.clone();
         let publisher = publisher.ok_or_else(|| AppError::NotServed("this desk publishes nothing".into()))?;
-        let head = self.revision_of(&record, record.life.head).await?;
-        let mut files = self.desk_contents().await?;
-        files.entries.retain(|entry| entry.id != record.id);
-        files.entries.push(Entry { status: Status::Published, revision: head.number, ..head.content });
+        let mark = self.store.served_mark().await?;
         let today = self.today();
         let cases = self.cases().await?;
         let questions = self.recent_questions().await?;
-        let preview = Arc::new(Preview { of, ..Preview::default() });
-        self.keep_preview(id, &preview);
-        let (before, changed, job) = (self.answerer(), vec![id.to_owned()], Arc::clone(&preview));
+        let preview = Arc::new(Preview { mark, ..Preview::default() });
+        self.keep_preview(&id, &preview);
+        let (before, job) = (self.answerer(), Arc::clone(&preview));
         tokio::task::spawn_blocking(move || {
             let found = publisher.build_trial(Snapshot::of(files, today)).map(|after| {
                 let question = Question {
@@ -97,34 +149,50 @@ impl App {
             let result = found.map_err(|error| format!("{error:#}"));
             *job.result.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(result);
         });
-        Ok(preview.state())
+        Ok(preview.state(&id))
     }
 
-    fn preview_of(&self, id: &str, of: (i64, i64)) -> Option<Arc<Preview>> {
+    /// The preview `id` if it is of what is served now.
+    pub(super) async fn known_preview(&self, id: &str) -> Result<Option<PreviewState>, AppError> {
+        let mark = self.store.served_mark().await?;
         let previews = self.previews.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        previews.get(id).filter(|preview| preview.of == of).cloned()
+        Ok(previews.get(id).filter(|preview| preview.mark == mark).map(|preview| preview.state(id)))
     }
 
     fn keep_preview(&self, id: &str, preview: &Arc<Preview>) {
         let mut previews = self.previews.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         if previews.len() >= KEPT {
-            previews.clear();
+            previews.retain(|id, preview| preview.state(id).result.is_none());
         }
         previews.insert(id.to_owned(), Arc::clone(preview));
     }
 
-    /// Refuses to let an entry out whose preview shows a figure beyond its budget, unless `words` say why it must go.
+    /// Those of `ids` whose newest revision may go out now.
+    pub(super) async fn publishable(&self, ids: &[String]) -> Result<Vec<EntryRecord>, AppError> {
+        if ids.len() > super::bulk::MOST {
+            let why = format!("at most {} entries at once", super::bulk::MOST);
+            return Err(AppError::Invalid { field: "ids", why });
+        }
+        let mut records = Vec::new();
+        for id in ids {
+            let record = self.store.entry(id).await?;
+            let may_go =
+                |record: &EntryRecord| record.life.step(&Event::Publish, self.curation_rules()).is_ok();
+            records.extend(record.filter(may_go));
+        }
+        Ok(records)
+    }
+
+    /// Refuses to let out what the preview `id` shows to break a figure's budget, unless `words` say why it must go.
     /// Without cases there is nothing to measure, and nothing is refused.
     ///
     /// # Errors
     /// `Refused` (`gate_blocked`, `not_previewed`), `Unavailable`.
-    pub(super) async fn gate(&self, id: &str, head: u32, words: &str) -> Result<(), AppError> {
+    pub(super) async fn gate(&self, id: &str, words: &str) -> Result<(), AppError> {
         if !words.trim().is_empty() || self.store.cases().await?.is_empty() {
             return Ok(());
         }
-        let of = (i64::from(head), self.store.served_mark().await?);
-        let state = self.preview_of(id, of).map(|preview| preview.state());
-        match state.and_then(|state| state.result) {
+        match self.known_preview(id).await?.and_then(|state| state.result) {
             Some(Ok(impact)) if !impact.is_blocked() => Ok(()),
             Some(Ok(impact)) => {
                 let worse = impact.figures.iter().filter(|figure| figure.breaks);
@@ -199,7 +267,7 @@ impl App {
         Ok(self.store.change_gaps(Vec::new(), cases.iter().map(record).collect()).await?)
     }
 
-    async fn recent_questions(&self) -> Result<Vec<StoredQuestion>, AppError> {
+    pub(super) async fn recent_questions(&self) -> Result<Vec<StoredQuestion>, AppError> {
         let questions = self.store.questions(0, QUESTIONS).await?;
         let stored = |question: crate::store::QuestionRecord| StoredQuestion {
             id: question.trace.to_string(),
@@ -209,6 +277,21 @@ impl App {
         };
         Ok(questions.into_iter().map(stored).collect())
     }
+}
+
+/// Names the preview of publishing these entries' newest revisions.
+pub(super) fn preview_of_heads(records: &[EntryRecord]) -> String {
+    let mut heads: Vec<(&str, u32)> =
+        records.iter().map(|record| (record.id.as_str(), record.life.head)).collect();
+    heads.sort_unstable();
+    heads.dedup();
+    preview_id(&("entries", heads))
+}
+
+/// A short name for `what`; other things have other names.
+pub(super) fn preview_id(what: &impl serde::Serialize) -> String {
+    let bytes = serde_json::to_vec(what).expect("plain data always serialises");
+    hex::encode(&Sha256::digest(bytes)[..16])
 }
 
 /// An answerer as one side of a comparison.

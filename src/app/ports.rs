@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::answer::{Ask, Candidate, Context, Decision, Engine, HandOff, Outcome, Trace};
 use crate::kb::{HandOffReason, Priority, Snapshot};
 use crate::publish::Workshop;
+use crate::text::{Analyzer, Vocabulary};
 
 /// The engine as the app sees it. Total: it never fails, at worst it hands off.
 pub trait Answerer: Send + Sync {
@@ -91,6 +92,14 @@ pub trait Publisher: Send + Sync {
     /// As [`Publisher::build`].
     fn build_trial(&self, snapshot: Snapshot) -> anyhow::Result<Arc<dyn Answerer>>;
 
+    /// What would read texts with this vocabulary, without anything to find in them.
+    ///
+    /// # Errors
+    /// Why it cannot be made.
+    fn analyzer(&self, _vocabulary: &Vocabulary) -> anyhow::Result<Arc<Analyzer>> {
+        anyhow::bail!("there is no dictionary")
+    }
+
     /// Which configured models are in use and which are not, and why.
     fn models(&self) -> ModelsInUse {
         ModelsInUse::default()
@@ -118,6 +127,10 @@ impl Publisher for Workshop {
 
     fn models(&self) -> ModelsInUse {
         ModelsInUse { used: self.tier.in_use(), unused: self.tier.notes.clone() }
+    }
+
+    fn analyzer(&self, vocabulary: &Vocabulary) -> anyhow::Result<Arc<Analyzer>> {
+        Ok(Arc::new(Analyzer::open_default(&self.dictionaries, vocabulary)?))
     }
 }
 

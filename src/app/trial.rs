@@ -82,9 +82,12 @@ impl App {
         Ok(answerer)
     }
 
-    /// The desk as if every head but archived ones were published.
+    /// The desk as if every head but archived ones, and the vocabulary's, were published.
     async fn desk_with_drafts(&self) -> Result<DeskFiles, AppError> {
-        let desk = self.desk_contents().await?;
+        let mut desk = self.desk_contents().await?;
+        if let Some(vocabulary) = self.vocabulary_draft().await? {
+            desk.vocabulary = vocabulary;
+        }
         let records = self.catalogue.records(self.store.as_ref()).await?;
         let heads = self.store.head_revisions().await?.into_iter().filter(|head| {
             records.get(&head.entry_id).is_some_and(|record| record.life.status != Status::Archived)

@@ -3,8 +3,10 @@
 use serde::Serialize;
 
 use super::curation_types::EntryDetail;
+use super::vocabulary::VocabularyDetail;
 use crate::chat::{Mode, Refused, Turn};
 use crate::handoff::{ConversationId, Packet, StaffId, Ticket, TicketId, TicketState, TraceId};
+use crate::kb::checks::VocabularyFinding;
 use crate::kb::curate::Refusal;
 use crate::kb::exchange::ReadError;
 use crate::kb::flaws::Flaw;
@@ -251,6 +253,12 @@ pub enum AppError {
     /// Somebody else changed the entry since it was loaded; how it is now.
     #[error("somebody else changed the entry meanwhile")]
     Stale(Box<EntryDetail>),
+    /// Somebody else changed the vocabulary since it was loaded; how it is now.
+    #[error("somebody else changed the vocabulary meanwhile")]
+    StaleVocabulary(Box<VocabularyDetail>),
+    /// The vocabulary cannot be stored like this.
+    #[error("the vocabulary has mistakes: {}", super::vocabulary::unfit(.0))]
+    UnfitVocabulary(Vec<VocabularyFinding>),
     /// The entry is not fit for this.
     #[error("the entry has {} flaw(s)", .0.len())]
     Flawed(Vec<Flaw>),
@@ -283,6 +291,8 @@ impl AppError {
             AppError::ControlCharacter(_) => "control_character",
             AppError::Invalid { .. } => "invalid",
             AppError::Stale(_) => "stale",
+            AppError::StaleVocabulary(_) => "stale_vocabulary",
+            AppError::UnfitVocabulary(_) => "unfit_vocabulary",
             AppError::Flawed(_) => "flawed",
             AppError::Unreadable(_) => "unreadable_file",
             AppError::NotServed(_) => "not_served",

@@ -230,7 +230,7 @@ impl EntryDto {
 }
 
 impl LifeDto {
-    fn of(life: &crate::kb::curate::Life) -> Self {
+    pub(super) fn of(life: &crate::kb::curate::Life) -> Self {
         Self {
             head: life.head,
             status: life.status.name().to_owned(),

@@ -5,7 +5,7 @@ use super::entry_dto::FlawDto;
 use super::history_dto::side_name;
 use super::staff_frame::Readable;
 use super::texts::Texts;
-use crate::app::{Action, EntryDetail, FieldDiff};
+use crate::app::{Action, EntryDetail, FieldDiff, VocabularyDetail};
 use crate::kb::Status;
 use crate::kb::curate::Life;
 
@@ -38,6 +38,8 @@ pub(super) fn heading(question: &str, id: &str) -> String {
 /// An entry with what may be done with it, as `entry_acts.html` shows it.
 pub(super) struct EntryView {
     pub(super) id: String,
+    /// Where the API takes what is done with it.
+    pub(super) path: String,
     pub(super) version: i64,
     pub(super) head: u32,
     pub(super) heading: String,
@@ -61,18 +63,41 @@ impl EntryView {
     pub(super) fn of(detail: &EntryDetail, readable: &Readable, t: Texts) -> Self {
         let EntryDetail { record, head, flaws, actions, .. } = detail;
         let life = &record.life;
+        Self {
+            version: record.version,
+            heading: heading(&head.content.question, &record.id),
+            flaws: flaws.iter().map(|flaw| FlawDto::of(flaw, t)).collect(),
+            ..Self::living(&record.id, life, actions, readable)
+        }
+    }
+
+    /// The vocabulary in the same shape.
+    pub(super) fn of_vocabulary(detail: &VocabularyDetail, readable: &Readable, t: Texts) -> Self {
+        let VocabularyDetail { record, actions, .. } = detail;
+        let mut acts: Vec<ActView> = actions.iter().map(|action| act_view(*action)).collect();
+        for act in acts.iter_mut().filter(|act| act.name == Action::Publish.name()) {
+            act.confirm = "vocabulary.publish_confirm";
+        }
+        Self {
+            path: "/api/v1/vocabulary".to_owned(),
+            version: record.version,
+            heading: t.get("vocabulary.title").to_owned(),
+            acts,
+            ..Self::living("vocabulary", &record.life, actions, readable)
+        }
+    }
+
+    /// What a life shows.
+    fn living(id: &str, life: &Life, actions: &[Action], readable: &Readable) -> Self {
         let names: Vec<String> = life.changed_by.iter().map(|by| readable.who(by)).collect();
         Self {
-            id: record.id.clone(),
-            version: record.version,
             head: life.head,
-            heading: heading(&head.content.question, &record.id),
             states: states_of(life),
             publish_at: life.publish_at.map(|at| readable.moment(at)),
             approved_by: life.approved_by.as_deref().map(|by| readable.who(by)),
             changed_by: names.join("、"),
-            flaws: flaws.iter().map(|flaw| FlawDto::of(flaw, t)).collect(),
             acts: actions.iter().map(|action| act_view(*action)).collect(),
+            ..Self::new(id, "")
         }
     }
 
@@ -80,6 +105,7 @@ impl EntryView {
     pub(super) fn new(id: &str, heading: &str) -> Self {
         Self {
             id: id.to_owned(),
+            path: format!("/api/v1/entries/{id}"),
             version: 0,
             head: 0,
             heading: heading.to_owned(),
@@ -105,6 +131,26 @@ pub(super) fn act_view(action: Action) -> ActView {
         Action::TakeDown => ("act.take_down", "act.take_down_confirm", false),
     };
     ActView { name: action.name(), text, confirm, asks: !confirm.is_empty(), primary }
+}
+
+/// A saved state in a history.
+pub(super) struct RevisionView {
+    pub(super) number: u32,
+    pub(super) live: bool,
+    pub(super) at: String,
+    pub(super) author: String,
+    pub(super) origin: String,
+    pub(super) reason: String,
+}
+
+/// A line of a log.
+pub(super) struct LogView {
+    pub(super) iso: String,
+    pub(super) at: String,
+    pub(super) event: String,
+    pub(super) actor: String,
+    pub(super) revision: u32,
+    pub(super) note: String,
 }
 
 /// A field that differs, as `diff.html` shows it.

@@ -8,8 +8,10 @@ use utoipa::ToSchema;
 
 use super::entry_dto::{EntryDto, FlawDto};
 use super::texts::{Texts, fill};
+use super::vocabulary_dto::{VocabularyDto, VocabularyFindingDto};
 use crate::app::AppError;
 use crate::kb::Language;
+use crate::kb::checks::VocabularyFinding;
 use crate::kb::exchange::ReadError;
 use crate::kb::flaws::Flaw;
 
@@ -37,6 +39,8 @@ pub(super) enum More {
     Current(serde_json::Value),
     /// What is wrong with the fields of what was sent.
     Flaws(Vec<Flaw>),
+    /// What is wrong with the rows of a vocabulary.
+    Unfit(Vec<VocabularyFinding>),
     /// Why a file cannot be read.
     Unreadable(ReadError),
 }
@@ -76,6 +80,7 @@ impl ApiError {
             "account" => "account_not_found",
             "import" => "import_not_found",
             "gap" => "gap_not_found",
+            "preview" => "preview_not_found",
             _ => "not_found",
         };
         Self::new(StatusCode::NOT_FOUND, code)
@@ -110,6 +115,9 @@ impl ApiError {
             },
             flaws: match self.more.as_deref() {
                 Some(More::Flaws(flaws)) => flaws.iter().map(|flaw| FlawDto::of(flaw, texts)).collect(),
+                Some(More::Unfit(found)) => {
+                    found.iter().map(|finding| VocabularyFindingDto::flaw(finding, texts)).collect()
+                }
                 _ => Vec::new(),
             },
         }
@@ -166,6 +174,14 @@ impl From<AppError> for ApiError {
                 let current = serde_json::to_value(EntryDto::of(&current)).ok().map(More::Current);
                 Self { more: current.map(Box::new), ..Self::new(StatusCode::CONFLICT, code) }
             }
+            AppError::StaleVocabulary(current) => {
+                let current = serde_json::to_value(VocabularyDto::of(&current)).ok().map(More::Current);
+                Self { more: current.map(Box::new), ..Self::new(StatusCode::CONFLICT, code) }
+            }
+            AppError::UnfitVocabulary(found) => {
+                let error = Self::new(StatusCode::UNPROCESSABLE_ENTITY, code).with("count", found.len());
+                Self { more: Some(Box::new(More::Unfit(found))), ..error }
+            }
             AppError::Flawed(flaws) => {
                 let error = Self::new(StatusCode::UNPROCESSABLE_ENTITY, code).with("count", flaws.len());
                 Self { more: Some(Box::new(More::Flaws(flaws))), ..error }
@@ -203,11 +219,11 @@ pub struct Problem {
     /// Id of this request in the log, for errors of the server.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
-    /// With `stale`: the entry as it is now.
+    /// With `stale`: the entry as it is now; with `stale_vocabulary`: the vocabulary.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<EntryDto>)]
+    #[schema(value_type = Option<Object>)]
     pub current: Option<serde_json::Value>,
-    /// With `flawed`: what is wrong, field by field.
+    /// With `flawed` and `unfit_vocabulary`: what is wrong, field by field.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub flaws: Vec<FlawDto>,
 }
@@ -245,9 +261,18 @@ mod tests {
                 seen.extend(codes.captures_iter(&source).map(|found| found[1].to_owned()));
             }
         }
-        for what in
-            ["conversation", "ticket", "entry", "trace", "revision", "account", "import", "gap", "page"]
-        {
+        for what in [
+            "conversation",
+            "ticket",
+            "entry",
+            "trace",
+            "revision",
+            "account",
+            "import",
+            "gap",
+            "preview",
+            "page",
+        ] {
             seen.insert(ApiError::not_found(what).code.to_owned());
         }
         // The codes of `AppError` and of what a conversation refuses, which sources outside this folder name.
@@ -287,6 +312,9 @@ mod tests {
             "gap_open",
             "gate_blocked",
             "not_previewed",
+            "nothing_to_publish",
+            "stale_vocabulary",
+            "unfit_vocabulary",
         ] {
             seen.insert(code.to_owned());
         }

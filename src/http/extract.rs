@@ -24,14 +24,32 @@ impl<T: DeserializeOwned> FromRequest<Web> for Json<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, web: &Web) -> Result<Self, ApiError> {
-        let is_json = content_type(request.headers()).map(|kind| is_json(&kind));
-        let body = read_body(request, web.settings.limits.body_bytes).await?;
-        match is_json {
-            _ if body.is_empty() => parse_json(b"{}").map(Self),
-            Some(true) => parse_json(&body).map(Self),
-            _ => Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type")
-                .with("expected", "application/json")),
-        }
+        read_json(request, web.settings.limits.body_bytes).await.map(Self)
+    }
+}
+
+/// A JSON body that holds a whole list, at most [`LONG_BODY`] bytes.
+pub(super) struct LongJson<T>(pub(super) T);
+
+/// Largest body of a [`LongJson`].
+const LONG_BODY: usize = 4 * 1024 * 1024;
+
+impl<T: DeserializeOwned> FromRequest<Web> for LongJson<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &Web) -> Result<Self, ApiError> {
+        read_json(request, LONG_BODY).await.map(Self)
+    }
+}
+
+async fn read_json<T: DeserializeOwned>(request: Request, limit: usize) -> Result<T, ApiError> {
+    let is_json = content_type(request.headers()).map(|kind| is_json(&kind));
+    let body = read_body(request, limit).await?;
+    match is_json {
+        _ if body.is_empty() => parse_json(b"{}"),
+        Some(true) => parse_json(&body),
+        _ => Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type")
+            .with("expected", "application/json")),
     }
 }
 

@@ -7,14 +7,15 @@ use serde::Deserialize;
 
 use super::Web;
 use super::dto::time;
-use super::entry_view::{EntryView, FieldView, field_views};
+use super::entry_view::{EntryView, FieldView, LogView, RevisionView, field_views};
 use super::error::ApiError;
 use super::extract::Query;
 use super::markdown::to_html;
 use super::pages::{Frame, page};
 use super::staff_frame::{Bar, Readable, StaffFrame};
 use super::texts::Texts;
-use crate::app::{self, EntryFilter, EntryHistory, EntryState, Role};
+use super::vocabulary_pages::waiting;
+use crate::app::{self, EntryFilter, EntryHistory, EntryState, Role, Staff};
 use crate::kb::{Entry, Status};
 
 #[derive(Template)]
@@ -31,30 +32,20 @@ struct HistoryPage {
     may_roll_back: bool,
 }
 
-struct RevisionView {
-    number: u32,
-    live: bool,
-    at: String,
-    author: String,
-    origin: String,
-    reason: String,
-}
-
-struct LogView {
-    iso: String,
-    at: String,
-    event: String,
-    actor: String,
-    revision: u32,
-    note: String,
-}
-
 /// What the history's query may say.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct HistoryQuery {
     /// The revisions to compare; the newest with the one before it if absent.
     older: Option<u32>,
     newer: Option<u32>,
+}
+
+impl HistoryQuery {
+    /// The revisions to compare, where `head` is the newest.
+    pub(super) fn between(&self, head: u32) -> (u32, u32) {
+        let newer = self.newer.unwrap_or(head);
+        (self.older.unwrap_or(newer.saturating_sub(1)), newer)
+    }
 }
 
 /// An entry's history.
@@ -67,8 +58,7 @@ pub(super) async fn history(
     let readable = Readable::new(&web, t).await?;
     let detail = web.app.entry(&member, &id).await?;
     let past = web.app.entry_history(&member, &id).await?;
-    let newer = query.newer.unwrap_or(detail.record.life.head);
-    let older = query.older.unwrap_or(newer.saturating_sub(1));
+    let (older, newer) = query.between(detail.record.life.head);
     let may_roll_back = member.may(Role::Editor) && detail.record.life.status != Status::Archived;
     let numbers = [("older", older.to_string()), ("newer", newer.to_string())];
     let template = HistoryPage {
@@ -132,13 +122,16 @@ struct ReviewPage {
 
 struct ReviewItem {
     entry: EntryView,
+    /// Its page.
+    href: String,
     submitted: String,
     reason: String,
     /// What the submitter says to the reviewer.
     words: String,
     is_new: bool,
     diff: Vec<FieldView>,
-    preview: String,
+    /// Its answer as customers would see it, where it has one.
+    preview: Option<String>,
 }
 
 /// How many entries the review page shows at once.
@@ -150,14 +143,14 @@ pub(super) async fn review(
     StaffFrame { frame, bar, t, member, asked }: StaffFrame,
 ) -> Result<Response, ApiError> {
     let readable = Readable::new(&web, t).await?;
-    let waiting = EntryFilter {
+    let in_review = EntryFilter {
         state: Some(EntryState::Head(Status::Review)),
         reversed: true,
         per_page: REVIEWED_AT_ONCE,
         ..EntryFilter::default()
     };
     let mut items = Vec::new();
-    for listed in web.app.entries(&member, &waiting).await?.entries {
+    for listed in web.app.entries(&member, &in_review).await?.entries {
         let detail = web.app.entry(&member, &listed.record.id).await?;
         let before = detail.live.as_ref().map(|live| live.content.clone()).unwrap_or_default();
         let past = web.app.entry_history(&member, &listed.record.id).await?;
@@ -165,13 +158,40 @@ pub(super) async fn review(
         let names = [("name", readable.who(&detail.head.author)), ("at", readable.moment(detail.head.at))];
         items.push(ReviewItem {
             entry: EntryView::of(&detail, &readable, t),
+            href: format!("/staff/entries/{}", listed.record.id),
             submitted: t.fill("review.by", &names),
             reason: detail.head.reason.clone(),
             words: words.unwrap_or_default(),
             is_new: detail.live.is_none(),
             diff: field_views(&app::diff(&before, &detail.head.content), t),
-            preview: to_html(&detail.head.content.answer),
+            preview: Some(to_html(&detail.head.content.answer)),
         });
     }
+    if web.app.vocabulary_waits().await? {
+        items.insert(0, vocabulary_item(&web, &member, &readable, t).await?);
+    }
     Ok(page(&ReviewPage { frame, bar, t, items }, t, asked))
+}
+
+/// The vocabulary that waits for review.
+async fn vocabulary_item(
+    web: &Web,
+    member: &Staff,
+    readable: &Readable,
+    t: Texts,
+) -> Result<ReviewItem, ApiError> {
+    let detail = web.app.vocabulary(member).await?;
+    let past = web.app.vocabulary_history().await?;
+    let words = past.log.iter().find(|line| line.event == "submitted").map(|line| line.note.clone());
+    let names = [("name", readable.who(&detail.head.author)), ("at", readable.moment(detail.head.at))];
+    Ok(ReviewItem {
+        entry: EntryView::of_vocabulary(&detail, readable, t),
+        href: "/staff/vocabulary".to_owned(),
+        submitted: t.fill("review.by", &names),
+        reason: detail.head.reason.clone(),
+        words: words.unwrap_or_default(),
+        is_new: false,
+        diff: waiting(&detail, t),
+        preview: None,
+    })
 }

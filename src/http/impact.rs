@@ -9,7 +9,8 @@ use axum::response::Response;
 use super::Web;
 use super::auth::SignedInStaff;
 use super::error::{ApiError, Problem};
-use super::impact_dto::{ChangeDto, FigureDto, FindingDto, FindingsDto, PreviewStateDto};
+use super::extract::Json;
+use super::impact_dto::{ChangeDto, FigureDto, FindingDto, FindingsDto, PreviewEntriesDto, PreviewStateDto};
 use super::pages::{Frame, language, page};
 use super::staff_frame::{Bar, StaffFrame};
 use super::texts::Texts;
@@ -27,6 +28,34 @@ pub(super) async fn get_impact(
     Path(id): Path<String>,
 ) -> Result<axum::Json<PreviewStateDto>, ApiError> {
     Ok(axum::Json(PreviewStateDto::of(&web.app.preview(&staff.session.staff, &id).await?)))
+}
+
+/// What publishing the newest revisions of several entries together would change; bulk publishing asks for it. The first
+/// call starts working it out; ask `/api/v1/previews/{id}` until `state` is `done`.
+#[utoipa::path(
+    post, path = "/api/v1/previews", tag = "entries", security(("staff" = [])), request_body = PreviewEntriesDto,
+    responses((status = 200, body = PreviewStateDto), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn preview_entries(
+    State(web): State<Web>,
+    staff: SignedInStaff,
+    Json(set): Json<PreviewEntriesDto>,
+) -> Result<axum::Json<PreviewStateDto>, ApiError> {
+    Ok(axum::Json(PreviewStateDto::of(&web.app.preview_set(&staff.session.staff, &set.entries).await?)))
+}
+
+/// How far a preview is, and what it found. It is kept until what customers get changes.
+#[utoipa::path(
+    get, path = "/api/v1/previews/{id}", tag = "entries", security(("staff" = [])),
+    params(("id" = String, Path, description = "The preview")),
+    responses((status = 200, body = PreviewStateDto), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn get_preview(
+    State(web): State<Web>,
+    staff: SignedInStaff,
+    Path(id): Path<String>,
+) -> Result<axum::Json<PreviewStateDto>, ApiError> {
+    Ok(axum::Json(PreviewStateDto::of(&web.app.preview_state(&staff.session.staff, &id).await?)))
 }
 
 /// What is doubtful about an entry's newest revision: forbidden claims, contradictions, duplicates, hard language.

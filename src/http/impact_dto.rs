@@ -7,11 +7,13 @@ use utoipa::ToSchema;
 use super::texts::Texts;
 use crate::app::PreviewState;
 use crate::impact::{CollisionKind, Direction};
-use crate::kb::checks::Finding;
+use crate::kb::checks::{Finding, Severity};
 
 /// A preview of what publishing would change.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PreviewStateDto {
+    /// Names what would be published; see `/api/v1/previews/{id}`.
+    pub id: String,
     /// `running`, `done` or `failed`.
     pub state: String,
     /// Questions asked so far.
@@ -128,6 +130,7 @@ impl PreviewStateDto {
             is_new: collision.is_new,
         });
         Self {
+            id: state.id.clone(),
             state: name.to_owned(),
             asked: state.asked,
             total: state.total,
@@ -166,13 +169,8 @@ impl FindingDto {
     /// The finding with its words.
     pub(super) fn of(finding: &Finding, t: Texts) -> Self {
         let advice = finding.advice.as_ref().map(|advice| advice.get(t.0).to_owned()).unwrap_or_default();
-        let severity = match finding.severity() {
-            crate::kb::checks::Severity::Error => "error",
-            crate::kb::checks::Severity::Warning => "warning",
-            crate::kb::checks::Severity::Hint => "hint",
-        };
         Self {
-            severity: severity.to_owned(),
+            severity: severity_name(finding.severity()).to_owned(),
             kind: finding.kind.name().to_owned(),
             field: finding.field.clone(),
             excerpt: finding.excerpt.clone(),
@@ -181,6 +179,23 @@ impl FindingDto {
             text: t.fill(&format!("check.{}", finding.kind.name()), &[("advice", advice)]),
         }
     }
+}
+
+/// Stable name of how much a finding matters.
+pub(super) fn severity_name(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+        Severity::Hint => "hint",
+    }
+}
+
+/// What would be published together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PreviewEntriesDto {
+    /// The entries, at most 1,000. Those that may not be published now are left out.
+    pub entries: Vec<String>,
 }
 
 /// Everything doubtful about an entry, the gravest first.

@@ -10,7 +10,7 @@ use super::import_dto::{IssueDto, action_name};
 use super::pages::{Frame, page};
 use super::staff_frame::{Bar, Readable, StaffFrame};
 use super::texts::Texts;
-use crate::app::ImportView;
+use crate::app::{ImportOutcome, ImportView};
 use crate::kb::Language;
 use crate::kb::exchange::{Action, Field, Planned};
 use crate::store::ImportState;
@@ -44,7 +44,7 @@ pub(super) async fn imports(
     StaffFrame { frame, bar, t, member, asked }: StaffFrame,
 ) -> Result<Response, ApiError> {
     let readable = Readable::new(&web, t).await?;
-    let line = |(record, outcome): &(crate::store::ImportRecord, crate::app::ImportOutcome)| ImportLine {
+    let line = |(record, outcome): &(crate::store::ImportRecord, ImportOutcome)| ImportLine {
         id: record.id.clone(),
         name: record.name.clone(),
         state: t.get(state_key(record.state)).to_owned(),
@@ -88,7 +88,9 @@ struct ImportPage {
     rejected: Vec<RejectedLine>,
     more_rejected: usize,
     refused: Vec<(String, String)>,
-    outcome: crate::app::ImportOutcome,
+    outcome: ImportOutcome,
+    /// How many created and how many changed entries were taken back, if it was.
+    taken_back: (usize, usize),
 }
 
 struct FieldLine {
@@ -163,9 +165,16 @@ pub(super) async fn import(
                 (id.clone(), title.to_owned())
             })
             .collect(),
+        taken_back: taken_back(&view.outcome),
         outcome: view.outcome,
     };
     Ok(page(&template, t, asked))
+}
+
+fn taken_back(outcome: &ImportOutcome) -> (usize, usize) {
+    let is_kept = |id: &String| outcome.kept.contains(id);
+    let created = outcome.created.iter().filter(|id| !is_kept(id)).count();
+    (created, outcome.updated.iter().filter(|updated| !is_kept(&updated.id)).count())
 }
 
 fn row_line(row: &Planned, t: Texts) -> RowLine {

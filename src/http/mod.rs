@@ -3,7 +3,7 @@
 //! Reading order: `routes` shows every route with who may call it; `server` accepts connections, `edge` wraps every
 //! request (limits, headers, problem documents, metrics), `auth` guards, `extract` reads what a request carries, `error`
 //! says what went wrong. Then a file per room of the desk, named after what is in it: `conversations`, `search`, `staff`,
-//! `entries`, `imports`, `gaps`, `impact`, `insight` and `accounts` are the API's handlers, `x_dto` the shapes of room x,
+//! `entries`, `vocabulary`, `imports`, `gaps`, `impact`, `insight` and `accounts` are the API's handlers, `x_dto` the shapes of room x,
 //! `events` and `staff_events` the live streams. `pages` (customers) and `x_pages` are what a browser sees, with
 //! `staff_frame` around those of the staff, `texts` for every word and `assets` for scripts and styles.
 //! Decides nothing about conversations: that is the app's.
@@ -49,6 +49,9 @@ mod staff_frame;
 mod staff_pages;
 mod texts;
 mod trial_page;
+mod vocabulary;
+mod vocabulary_dto;
+mod vocabulary_pages;
 
 use std::sync::Arc;
 

@@ -7,6 +7,7 @@ use super::dto::{StatusDto, TurnDto};
 use super::staff_dto::SaidDto;
 use super::{
     accounts, conversations, entries, events, gaps, impact, imports, insight, search, staff, staff_events,
+    vocabulary,
 };
 
 #[derive(OpenApi)]
@@ -30,7 +31,11 @@ use super::{
         accounts::change_account,
         impact::get_impact, impact::get_checks, imports::give_import, imports::list_imports,
         imports::get_import, imports::set_import, imports::apply_import, imports::undo_import, imports::get_rejected,
-        imports::export_entries, gaps::list_gaps, gaps::get_gap, gaps::act_on_gap, insight::get_insight, insight::get_entries_csv, insight::get_days_csv,
+        imports::export_entries, impact::preview_entries, impact::get_preview, vocabulary::get_vocabulary,
+        vocabulary::save_vocabulary, vocabulary::check_vocabulary, vocabulary::read_texts,
+        vocabulary::preview_vocabulary, vocabulary::submit_vocabulary, vocabulary::approve_vocabulary,
+        vocabulary::send_vocabulary_back, vocabulary::publish_vocabulary, vocabulary::roll_vocabulary_back,
+        vocabulary::get_vocabulary_history, vocabulary::get_vocabulary_diff, gaps::list_gaps, gaps::get_gap, gaps::act_on_gap, insight::get_insight, insight::get_entries_csv, insight::get_days_csv,
     ),
     components(schemas(TurnDto, StatusDto, SaidDto)),
     tags(
@@ -38,6 +43,7 @@ use super::{
         (name = "search", description = "What is published."),
         (name = "entries", description = "The curation desk: writing, reviewing, publishing. Any staff reads; editors \
                                           write, approvers approve and publish. Changing calls need `X-CSRF-Token`."),
+        (name = "vocabulary", description = "Synonyms and user dictionary, with what a change would do."),
         (name = "accounts", description = "Staff accounts, for administrators."),
         (name = "insight", description = "How the desk and each entry did."),
         (name = "exchange", description = "Files in and out. What is taken over is a draft and goes through review."),

@@ -12,7 +12,7 @@ use super::error::ApiError;
 use super::{
     Web, accounts, assets, conversations, edge, editor_page, entries, entry_pages, events, gap_pages, gaps,
     history_pages, impact, import_pages, imports, insight, operations, pages, search, staff, staff_events,
-    staff_pages, trial_page,
+    staff_pages, trial_page, vocabulary, vocabulary_pages,
 };
 use crate::app::Role;
 
@@ -73,6 +73,8 @@ fn table() -> Vec<(RouteInfo, MethodRouter<Web>)> {
         read("/staff/gaps", EDITOR, get(gap_pages::gaps)),
         read("/staff/gaps/{id}", EDITOR, get(gap_pages::gap)),
         read("/staff/insight", EDITOR, get(insight::insight)),
+        read("/staff/vocabulary", SignedIn, get(vocabulary_pages::vocabulary)),
+        read("/staff/vocabulary/history", SignedIn, get(vocabulary_pages::vocabulary_history)),
         // Customers
         write("/api/v1/conversations", Anyone, post(conversations::start_conversation)),
         read("/api/v1/conversations/{id}", Customer, get(conversations::get_conversation)),
@@ -115,6 +117,21 @@ fn table() -> Vec<(RouteInfo, MethodRouter<Web>)> {
         read("/api/v1/entries/{id}/history", SignedIn, get(entries::get_history)),
         read("/api/v1/entries/{id}/diff/{older}/{newer}", SignedIn, get(entries::get_diff)),
         write("/api/v1/preview", SignedIn, post(entries::preview)),
+        write("/api/v1/previews", EDITOR, post(impact::preview_entries)),
+        read("/api/v1/previews/{id}", EDITOR, get(impact::get_preview)),
+        // Vocabulary
+        read("/api/v1/vocabulary", SignedIn, get(vocabulary::get_vocabulary)),
+        write("/api/v1/vocabulary", EDITOR, post(vocabulary::save_vocabulary)),
+        write("/api/v1/vocabulary/check", EDITOR, post(vocabulary::check_vocabulary)),
+        write("/api/v1/vocabulary/tokens", EDITOR, post(vocabulary::read_texts)),
+        write("/api/v1/vocabulary/impact", EDITOR, post(vocabulary::preview_vocabulary)),
+        write("/api/v1/vocabulary/submit", EDITOR, post(vocabulary::submit_vocabulary)),
+        write("/api/v1/vocabulary/roll-back", EDITOR, post(vocabulary::roll_vocabulary_back)),
+        write("/api/v1/vocabulary/approve", APPROVER, post(vocabulary::approve_vocabulary)),
+        write("/api/v1/vocabulary/send-back", APPROVER, post(vocabulary::send_vocabulary_back)),
+        write("/api/v1/vocabulary/publish", APPROVER, post(vocabulary::publish_vocabulary)),
+        read("/api/v1/vocabulary/history", SignedIn, get(vocabulary::get_vocabulary_history)),
+        read("/api/v1/vocabulary/diff/{older}/{newer}", SignedIn, get(vocabulary::get_vocabulary_diff)),
         // Accounts
         read("/api/v1/accounts", ADMIN, get(accounts::list_accounts)),
         write("/api/v1/accounts", ADMIN, post(accounts::create_account)),

@@ -235,6 +235,9 @@ pub struct TraceCandidateDto {
     pub question: String,
     /// Ranker's score.
     pub score: f32,
+    /// What of the score comes from the conversation before.
+    #[serde(default)]
+    pub from_context: f32,
     /// BM25 score and rank.
     pub lexical: Option<RankDto>,
     /// Cosine and rank.
@@ -398,6 +401,7 @@ impl From<TraceCandidate> for TraceCandidateDto {
             entry_id: candidate.entry_id,
             question: candidate.question,
             score: candidate.score,
+            from_context: candidate.from_context,
             lexical: candidate.lexical.map(rank),
             dense: candidate.dense.map(rank),
             matched: candidate.matched,

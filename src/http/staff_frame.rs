@@ -20,11 +20,12 @@ use crate::handoff::StaffId;
 use crate::kb::{Language, Status};
 
 /// The staff's places: path, text, and who finds them in the bar.
-const PLACES: [(&str, &str, Role); 8] = [
+const PLACES: [(&str, &str, Role); 9] = [
     ("/staff", "nav.queue", Role::Agent),
     ("/staff/entries", "nav.entries", Role::Editor),
     ("/staff/review", "nav.review", Role::Approver),
     ("/staff/gaps", "nav.gaps", Role::Editor),
+    ("/staff/vocabulary", "nav.vocabulary", Role::Editor),
     ("/staff/test", "nav.test", Role::Editor),
     ("/staff/imports", "nav.imports", Role::Editor),
     ("/staff/insight", "nav.insight", Role::Editor),
@@ -107,11 +108,12 @@ fn is_at(here: &str, place: &str) -> bool {
     here == place || (place != "/staff" && here.strip_prefix(place).is_some_and(|rest| rest.starts_with('/')))
 }
 
-/// How many entries wait for review; not shown when none does.
+/// How much waits for review: entries, and the vocabulary. Not shown when nothing does.
 async fn waiting(web: &Web, staff: &Staff) -> Result<Option<usize>, ApiError> {
     let state = Some(EntryState::Head(Status::Review));
     let page = web.app.entries(staff, &EntryFilter { state, per_page: 1, ..EntryFilter::default() }).await?;
-    Ok(Some(page.total).filter(|total| *total > 0))
+    let total = page.total + usize::from(web.app.vocabulary_waits().await?);
+    Ok(Some(total).filter(|total| *total > 0))
 }
 
 /// The page's address without its language, ready for `lang=`.

@@ -5,6 +5,7 @@
 mod check;
 mod entry_file;
 mod lists;
+mod vocabulary;
 mod writer;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,8 @@ use std::path::{Path, PathBuf};
 use jiff::civil::Date;
 
 pub use entry_file::{parse_entry, write_entry};
+pub(crate) use lists::is_katakana;
+pub use vocabulary::{DICTIONARY, SYNONYMS, VocabularyTexts};
 pub use writer::{Written, write};
 
 use super::checks::Claims;
@@ -177,8 +180,8 @@ pub fn parse(documents: &Documents, problems: &mut Vec<Problem>) -> DeskFiles {
     let rules: Vec<Rule> = of(documents, "rules.toml", problems, lists::parse_rules);
     let wording: Wording = of(documents, "wording.toml", problems, lists::parse_wording);
     let smalltalk: Vec<SmallTalk> = of(documents, "smalltalk.toml", problems, lists::parse_smalltalk);
-    let synonyms = of(documents, "synonyms.txt", problems, lists::parse_synonyms);
-    let terms = of(documents, "dictionary.csv", problems, lists::parse_dictionary);
+    let synonyms = of(documents, SYNONYMS, problems, lists::parse_synonyms);
+    let terms = of(documents, DICTIONARY, problems, lists::parse_dictionary);
     let examples = parse_examples(documents, problems);
     check::desk(&desk, problems);
     check::rules(&rules, &desk, &wording, problems);
@@ -212,8 +215,7 @@ fn read_texts(folder: &Path, today: Date, problems: &mut Vec<Problem>) -> (Docum
 }
 
 /// The files every desk has besides entries and examples.
-const NAMES: [&str; 6] =
-    ["desk.toml", "rules.toml", "wording.toml", "smalltalk.toml", "synonyms.txt", "dictionary.csv"];
+const NAMES: [&str; 6] = ["desk.toml", "rules.toml", "wording.toml", "smalltalk.toml", SYNONYMS, DICTIONARY];
 
 /// Files a desk may have.
 const OPTIONAL: [&str; 1] = [CLAIMS];

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::handoff::StaffId;
 use crate::kb::Entry;
-use crate::kb::curate::{Life, Revision, Summary};
+use crate::kb::curate::{Life, Origin, Revision, Summary};
+use crate::kb::files::VocabularyTexts;
 
 /// An entry as lists know it: where it is in its life and what its head says in short.
 #[derive(Debug, Clone, PartialEq)]
@@ -93,6 +94,62 @@ pub struct DocumentRecord {
     pub reason: String,
     /// The text; `None` = the file was removed.
     pub text: Option<String>,
+}
+
+/// The vocabulary as it is being written: where it is in its life.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct VocabularyRecord {
+    /// Counts the changes; guards [`super::Store::change_vocabulary`].
+    pub version: i64,
+    /// Where it is in its life; `live` is what the documents say.
+    pub life: Life,
+    /// When it was last changed, UTC milliseconds.
+    pub changed_at: i64,
+}
+
+/// One saved state of the vocabulary.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VocabularyRevision {
+    /// 1 for the first.
+    pub number: u32,
+    /// What it says.
+    pub texts: VocabularyTexts,
+    /// Id of who saved it, or the name of the command that did.
+    pub author: String,
+    /// When, UTC milliseconds.
+    pub at: i64,
+    /// Why it was changed, in the author's words.
+    pub reason: String,
+    /// How it came to be.
+    pub origin: Origin,
+}
+
+/// A line of the vocabulary's log; fields as in [`LogRecord`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VocabularyLog {
+    /// When, UTC milliseconds.
+    pub at: i64,
+    /// Who did it.
+    pub actor: String,
+    /// What happened.
+    pub event: String,
+    /// Number of the revision it concerns.
+    pub revision: u32,
+    /// Why; may be empty.
+    pub note: String,
+}
+
+/// One change to the vocabulary.
+#[derive(Debug, Clone)]
+pub struct VocabularyChange {
+    /// The vocabulary afterwards; `version` is the one it was loaded with (0 = it is new).
+    pub record: VocabularyRecord,
+    /// The revision saved with it.
+    pub revision: Option<VocabularyRevision>,
+    /// What happened.
+    pub log: VocabularyLog,
+    /// The states of documents that customers are served from afterwards; none = as before.
+    pub documents: Vec<DocumentRecord>,
 }
 
 /// How an entry did with customers.

@@ -12,6 +12,7 @@ mod exchange_records;
 mod records;
 mod sqlite;
 mod tickets;
+mod vocabulary;
 mod writer;
 
 use std::collections::HashMap;
@@ -23,7 +24,10 @@ use crate::chat::Turn;
 use crate::handoff::{ConversationId, Packet, StaffId, Ticket, TicketId, TraceId};
 use crate::kb::Priority;
 use crate::kb::curate::Revision;
-pub use curation_records::{DocumentRecord, DraftRecord, EntryChange, EntryRecord, LogRecord, Usage};
+pub use curation_records::{
+    DocumentRecord, DraftRecord, EntryChange, EntryRecord, LogRecord, Usage, VocabularyChange, VocabularyLog,
+    VocabularyRecord, VocabularyRevision,
+};
 pub use exchange_records::{
     CaseRecord, GapChange, GapLog, GapQuestion, GapRecord, ImportRecord, ImportState,
 };
@@ -36,7 +40,7 @@ pub use sqlite::{SqliteStore, read_questions};
 /// How the store fails.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// Somebody else changed the same conversation, entry or document first; load it and try again.
+    /// Somebody else changed the same conversation, entry, vocabulary or document first; load it and try again.
     #[error("changed by somebody else meanwhile")]
     Conflict,
     /// A unique name is taken.
@@ -193,6 +197,22 @@ pub trait Store: Send + Sync {
 
     /// Every state of one document, newest first.
     async fn document_history(&self, name: &str) -> Result<Vec<DocumentRecord>, StoreError>;
+
+    /// The vocabulary as it is being written; `None` before the first change.
+    async fn vocabulary(&self) -> Result<Option<VocabularyRecord>, StoreError>;
+
+    /// Commits a change to the vocabulary and the documents it lets out, all or nothing; the new mark. `Conflict` unless
+    /// the version is the one that was loaded and each document's number the next.
+    async fn change_vocabulary(&self, change: VocabularyChange) -> Result<i64, StoreError>;
+
+    /// One revision of the vocabulary.
+    async fn vocabulary_revision(&self, number: u32) -> Result<Option<VocabularyRevision>, StoreError>;
+
+    /// All revisions of the vocabulary, newest first.
+    async fn vocabulary_revisions(&self) -> Result<Vec<VocabularyRevision>, StoreError>;
+
+    /// The log of the vocabulary, newest first.
+    async fn vocabulary_log(&self) -> Result<Vec<VocabularyLog>, StoreError>;
 
     /// Stores an import's new state with the changes to entries that belong to it, all or nothing. `Conflict` unless every
     /// version is the one that was loaded.

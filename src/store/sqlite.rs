@@ -9,14 +9,19 @@ use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{Sqlite, SqlitePoolOptions};
 use sqlx::{ConnectOptions, Connection};
 
-use super::curation_records::{DocumentRecord, DraftRecord, EntryChange, EntryRecord, LogRecord, Usage};
+use super::curation_records::{
+    DocumentRecord, DraftRecord, EntryChange, EntryRecord, LogRecord, Usage, VocabularyChange, VocabularyLog,
+    VocabularyRecord, VocabularyRevision,
+};
 use super::exchange_records::{CaseRecord, GapChange, GapLog, GapQuestion, GapRecord, ImportRecord};
 use super::records::{
     Change, Created, FeedbackRecord, QuestionRecord, SessionRecord, StaffRecord, StoredConversation,
     TicketQuery,
 };
 use super::writer::Writer;
-use super::{Store, StoreError, accounts, conversations, dialect, documents, entries, exchange, tickets};
+use super::{
+    Store, StoreError, accounts, conversations, dialect, documents, entries, exchange, tickets, vocabulary,
+};
 use crate::answer::Trace;
 use crate::chat::Turn;
 use crate::handoff::{ConversationId, Packet, StaffId, Ticket, TicketId, TraceId};
@@ -293,6 +298,26 @@ impl Store for SqliteStore {
 
     async fn document_history(&self, name: &str) -> Result<Vec<DocumentRecord>, StoreError> {
         documents::history(&mut *self.reader().await?, name).await
+    }
+
+    async fn vocabulary(&self) -> Result<Option<VocabularyRecord>, StoreError> {
+        vocabulary::load(&mut *self.reader().await?).await
+    }
+
+    async fn change_vocabulary(&self, change: VocabularyChange) -> Result<i64, StoreError> {
+        self.writer.write(move |conn| Box::pin(async move { vocabulary::change(conn, &change).await })).await
+    }
+
+    async fn vocabulary_revision(&self, number: u32) -> Result<Option<VocabularyRevision>, StoreError> {
+        vocabulary::revision(&mut *self.reader().await?, number).await
+    }
+
+    async fn vocabulary_revisions(&self) -> Result<Vec<VocabularyRevision>, StoreError> {
+        vocabulary::revisions(&mut *self.reader().await?).await
+    }
+
+    async fn vocabulary_log(&self) -> Result<Vec<VocabularyLog>, StoreError> {
+        vocabulary::log(&mut *self.reader().await?).await
     }
 
     async fn keep_import(&self, import: ImportRecord, changes: Vec<EntryChange>) -> Result<(), StoreError> {

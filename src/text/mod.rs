@@ -15,6 +15,7 @@ pub mod script;
 mod segment;
 mod source;
 mod synonyms;
+mod tokenised;
 
 use std::path::{Path, PathBuf};
 
@@ -25,6 +26,7 @@ pub use dictionary::{DictionaryInfo, DictionaryKind, DictionaryOptions, build_di
 pub use grams::{dice, grams};
 pub use normalize::normalize;
 pub use synonyms::Expansion;
+pub use tokenised::{Tokenised, Word, Wordings, side_by_side};
 
 /// What the desk adds to the dictionary.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -43,7 +43,7 @@ async fn a_barrier_is_found() {
 #[tokio::test]
 async fn no_page_has_a_serious_barrier() {
     let (desk, driver, axe) = (Counter::open_curated().await, Driver::start().await, axe());
-    desk.staff("boss", &[Role::Admin]).await;
+    let boss = desk.staff("boss", &[Role::Admin]).await;
     desk.staff("sato", &[Role::Editor]).await;
     // Something in every list: an edit in review, and a customer who waits for a person.
     let sato = desk.sign_in("sato").await;
@@ -54,6 +54,18 @@ async fn no_page_has_a_serious_barrier() {
     assert_eq!(sato.post(&desk.client, entry, edit).await.status, 200);
     assert_eq!(sato.post(&desk.client, &format!("{entry}/submit"), serde_json::json!({})).await.status, 200);
     desk.client.visit().await.say("不正アクセスの被害に遭いました").await;
+    // A file with good and bad rows, a question asked in vain, and a vocabulary that says something new.
+    let file =
+        "外部ID,質問,回答,公開開始\nk1,会員証はもらえますか?,発行していません。,2026-04-01\nk2,,空です,\n";
+    let given = desk.app.give_import(&boss, "faq.csv", file.as_bytes().to_vec(), "").await.unwrap();
+    desk.client.visit().await.say("紙の領収書を郵送してもらえますか").await;
+    desk.app.find_gaps().await.unwrap();
+    let gap = desk.app.gaps(&boss, "").await.unwrap().0[0].record.id.clone();
+    let mut words = sato.get(&desk.client, "/api/v1/vocabulary").await.json();
+    words["content"]["synonyms"].as_array_mut().unwrap().push(serde_json::json!(["着地金", "入金の反映"]));
+    let words = serde_json::json!({"version": words["version"], "synonyms": words["content"]["synonyms"], "terms": words["content"]["terms"]});
+    assert_eq!(sato.post(&desk.client, "/api/v1/vocabulary", words).await.status, 200);
+    assert_eq!(sato.post(&desk.client, "/api/v1/vocabulary/submit", serde_json::json!({})).await.status, 200);
 
     let mut found = Vec::new();
     for width in [1300, 360] {
@@ -92,6 +104,35 @@ async fn no_page_has_a_serious_barrier() {
             browser.client.goto(&at(path)).await.unwrap();
             look(path).await;
         }
+        for path in [
+            "/staff/imports".to_owned(),
+            format!("/staff/imports/{}", given.record.id),
+            "/staff/gaps".to_owned(),
+            format!("/staff/gaps/{gap}"),
+            "/staff/insight".to_owned(),
+            "/staff/vocabulary/history".to_owned(),
+        ] {
+            browser.client.goto(&at(&path)).await.unwrap();
+            look(&path).await;
+        }
+        browser.client.goto(&at("/staff/entries/jpy-withdrawal-fee/impact")).await.unwrap();
+        let verdict = fantoccini::Locator::Css("#verdict");
+        browser
+            .client
+            .wait()
+            .at_most(crate::counter::PATIENCE)
+            .for_element(verdict)
+            .await
+            .expect("a verdict");
+        look("impact").await;
+        browser.open(&at("/staff/vocabulary")).await;
+        look("vocabulary").await;
+        browser.fill("#try", "着地金はいつですか").await;
+        browser.click("#look").await;
+        browser.until("document.querySelector('#impact .fine')").await;
+        look("vocabulary with its effect").await;
+        browser.click("#tab-terms").await;
+        look("dictionary").await;
     }
     assert!(found.is_empty(), "{}", found.join("\n"));
 }

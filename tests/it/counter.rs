@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use madoguchi::answer::trace::Band;
 use madoguchi::answer::{Ask, Candidate, Context, Decision, HandOff, Outcome, Trace};
-use madoguchi::app::{Answerer, App, Limits, ModelsInUse, NewStaff, Publisher, Role, SystemClock};
+use madoguchi::app::{Answerer, App, Limits, ModelsInUse, NewStaff, Publisher, Role, Staff, SystemClock};
 use madoguchi::config::HttpLimits;
 use madoguchi::http::{self, Settings};
 use madoguchi::kb::files::{self, Contents};
 use madoguchi::kb::{HandOffReason, Language, Priority, Snapshot};
 use madoguchi::store::SqliteStore;
+use madoguchi::text::{Analyzer, Vocabulary};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -93,10 +94,9 @@ impl Answerer for Scripted {
 pub struct Opening {
     pub settings: Settings,
     pub answerer: Arc<dyn Answerer>,
+    pub press: Arc<dyn Publisher>,
     /// Whether the sample desk is in the store, to be curated and published from there.
     pub curated: bool,
-    /// What became of the configured models.
-    pub models: ModelsInUse,
 }
 
 impl Default for Opening {
@@ -109,12 +109,8 @@ impl Default for Opening {
             messages_per_minute: 0,
         };
         let settings = Settings { limits, trusted_origins: Vec::new(), secure_cookies: false };
-        Self {
-            settings,
-            answerer: Arc::new(Scripted(snapshot())),
-            curated: false,
-            models: ModelsInUse::default(),
-        }
+        let answerer = Arc::new(Scripted(snapshot()));
+        Self { settings, answerer, press: Arc::new(Press::default()), curated: false }
     }
 }
 
@@ -137,6 +133,10 @@ impl Publisher for Press {
 
     fn models(&self) -> ModelsInUse {
         self.models.clone()
+    }
+
+    fn analyzer(&self, vocabulary: &Vocabulary) -> anyhow::Result<Arc<Analyzer>> {
+        Ok(Arc::new(Analyzer::open(&crate::dictionary(), vocabulary)?))
     }
 }
 
@@ -177,8 +177,7 @@ impl Counter {
         let folder = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(&folder.path().join("desk.db")).await.unwrap();
         let app = App::new(Arc::new(store), opening.answerer, Arc::new(SystemClock), Limits::default());
-        let app =
-            Arc::new(app.with_publisher(Arc::new(Press { models: opening.models, ..Press::default() })));
+        let app = Arc::new(app.with_publisher(opening.press));
         if opening.curated {
             app.import_desk(&contents(), false).await.unwrap();
             app.serve_newest().await.unwrap();
@@ -201,14 +200,14 @@ impl Counter {
     }
 
     /// An account with these roles.
-    pub async fn staff(&self, login: &str, roles: &[Role]) {
+    pub async fn staff(&self, login: &str, roles: &[Role]) -> Staff {
         let new = NewStaff {
             login: login.to_owned(),
             name: format!("担当 {login}"),
             password: PASSWORD.to_owned(),
             roles: roles.to_vec(),
         };
-        self.app.add_staff(new).await.unwrap();
+        self.app.add_staff(new).await.unwrap()
     }
 
     /// Signs in through the form; the session's cookie and CSRF token.

@@ -7,6 +7,7 @@ mod bad_input;
 mod browser;
 mod browser_desk;
 mod browser_exchange;
+mod browser_vocabulary;
 mod checks;
 mod cli;
 mod conversation;
@@ -32,6 +33,7 @@ mod store;
 mod text;
 #[cfg(feature = "transformer")]
 mod transformer;
+mod vocabulary;
 
 use std::path::{Path, PathBuf};
 

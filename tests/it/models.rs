@@ -3,10 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::Arc;
 
 use madoguchi::app::{ModelsInUse, Role};
 
-use crate::counter::{Counter, Opening};
+use crate::counter::{Counter, Opening, Press};
 
 pub fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/transformer")
@@ -120,7 +121,12 @@ async fn operators_see_which_models_are_used_and_which_are_not() {
         used: vec!["re-ranker over 8 candidates within 150 ms".to_owned()],
         unused: vec!["the encoder <e5> is not used: config.json is missing".to_owned()],
     };
-    let desk = Counter::open_with(Opening { curated: true, models, ..Opening::default() }).await;
+    let desk = Counter::open_with(Opening {
+        curated: true,
+        press: Arc::new(Press { models, ..Press::default() }),
+        ..Opening::default()
+    })
+    .await;
     let ready = desk.client.get("/readyz").await;
     assert_eq!(ready.status, 200);
     assert_eq!(

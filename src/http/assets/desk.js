@@ -64,7 +64,7 @@ addEventListener("click", (event) => {
   if (!act || (button.dataset.confirm && !confirm(button.dataset.confirm))) return;
   if (document.body.dataset.dirty === "true" && !confirm(t("entry.leave_unsaved"))) return;
   busy(button, async () => {
-    await send("POST", `/api/v1/entries/${encodeURIComponent(section.dataset.id)}/${button.dataset.act}`, act);
+    await send("POST", `${section.dataset.path}/${button.dataset.act}`, act);
     document.body.dataset.dirty = "false";
     location.reload();
   });

@@ -3,7 +3,8 @@
 
 import { busy, send, tell } from "./desk.js";
 import { announce, byId, lang, t } from "./dom.js";
-import { Problem, request } from "./net.js";
+import { preview } from "./impact.js";
+import { Problem } from "./net.js";
 
 /** Gives a file in and goes to its import. */
 async function give(file) {
@@ -65,20 +66,12 @@ for (const form of document.querySelectorAll("form[data-gap]")) {
   });
 }
 
-/** Asks how far the preview is until it is done, then reads the page again. */
-async function watch(progress) {
-  const path = `/api/v1/entries/${encodeURIComponent(progress.dataset.entry)}/impact`;
-  for (;;) {
-    const state = await request("GET", path);
-    if (state.state !== "running") return location.reload();
-    if (state.total > 0) {
-      progress.textContent = t("impact.running", { asked: state.asked, total: state.total });
-      byId("meter").max = state.total;
-      byId("meter").value = state.asked;
-    }
-    await new Promise((resolve) => setTimeout(resolve, 400));
-  }
-}
-
+// The preview's page is read again when it is done: the server draws what it found.
 const progress = byId("progress");
-if (progress) watch(progress).catch(tell);
+if (progress) {
+  preview({ id: progress.dataset.preview, state: "running", asked: 0, total: 0 }, ({ asked, total }) => {
+    progress.textContent = t("impact.running", { asked, total });
+    byId("meter").max = total;
+    byId("meter").value = asked;
+  }).then(() => location.reload(), tell);
+}

@@ -6,12 +6,16 @@ mod claims;
 mod contradictions;
 mod duplicates;
 mod plain;
+mod vocabulary;
 
 use serde::{Deserialize, Serialize};
 
 use super::{Entry, Localized};
 
 pub use claims::{Claim, ClaimError, Claims, Jargon};
+pub use vocabulary::{
+    Reader, VocabularyFinding, VocabularyLint, VocabularyRow, check_vocabulary, vocabulary_errors,
+};
 
 /// How much it matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -160,16 +160,20 @@ pub(super) fn parse_smalltalk(file: &Path, text: &str, problems: &mut Vec<Proble
     list
 }
 
+/// The members a line of synonyms names; what follows `#` is a comment.
+pub(super) fn synonym_members(line: &str) -> Vec<String> {
+    let words = line.split('#').next().unwrap_or("").split([',', '、']);
+    words.map(|word| word.trim().to_owned()).filter(|word| !word.is_empty()).collect()
+}
+
 pub(super) fn parse_synonyms(file: &Path, text: &str, problems: &mut Vec<Problem>) -> Vec<SynonymGroup> {
     let mut groups = Vec::new();
     let mut seen: HashMap<String, usize> = HashMap::new();
     for (i, line) in text.lines().enumerate() {
-        let line = line.split('#').next().unwrap_or("").trim();
-        if line.is_empty() {
+        let members = synonym_members(line);
+        if line.split('#').next().unwrap_or("").trim().is_empty() {
             continue;
         }
-        let members: Vec<String> =
-            line.split([',', '、']).map(|m| m.trim().to_owned()).filter(|m| !m.is_empty()).collect();
         if members.len() < 2 {
             problems.push(Problem::new(file, i + 1, "a synonym group needs at least two words"));
             continue;
@@ -188,11 +192,27 @@ pub(super) fn parse_synonyms(file: &Path, text: &str, problems: &mut Vec<Problem
     groups
 }
 
+/// The first line of the user dictionary.
+pub(super) const DICTIONARY_HEADER: [&str; 4] = ["表層", "品詞", "読み", "構成"];
+
+/// The term a line of the dictionary holds; `None` where it lacks what a term needs.
+pub(super) fn term_of(record: &csv::StringRecord) -> Option<UserTerm> {
+    let field = |i: usize| record.get(i).unwrap_or("").trim().to_owned();
+    let parts = field(3).split_whitespace().map(str::to_owned).collect();
+    let term = UserTerm { surface: field(0), pos: field(1), reading: field(2), parts };
+    (!term.surface.is_empty() && record.len() >= 3).then_some(term)
+}
+
+/// Whether a reading is written as the dictionary wants it.
+pub(crate) fn is_katakana(reading: &str) -> bool {
+    !reading.is_empty() && reading.chars().all(|c| matches!(c, 'ァ'..='ヺ' | 'ー' | '・'))
+}
+
 pub(super) fn parse_dictionary(file: &Path, text: &str, problems: &mut Vec<Problem>) -> Vec<UserTerm> {
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text.as_bytes());
     let header: Vec<String> =
         reader.headers().map(|h| h.iter().map(|c| c.trim().to_owned()).collect()).unwrap_or_default();
-    if header != ["表層", "品詞", "読み", "構成"] {
+    if header != DICTIONARY_HEADER {
         problems.push(Problem::new(file, 1, "the header must be 表層,品詞,読み,構成"));
         return Vec::new();
     }
@@ -208,20 +228,18 @@ pub(super) fn parse_dictionary(file: &Path, text: &str, problems: &mut Vec<Probl
         };
         let line = record.position().map_or(0, csv::Position::line);
         let mut report = |reason: String| problems.push(Problem::new(file, line as usize, reason));
-        let field = |i: usize| record.get(i).unwrap_or("").trim().to_owned();
-        let (surface, reading) = (field(0), field(2));
-        if surface.is_empty() || record.len() < 3 {
+        let Some(term) = term_of(&record) else {
             report("a term needs 表層, 品詞 and 読み".into());
             continue;
-        }
-        if reading.is_empty() || !reading.chars().all(|c| matches!(c, 'ァ'..='ヺ' | 'ー' | '・')) {
+        };
+        let surface = &term.surface;
+        if !is_katakana(&term.reading) {
             report(format!("the reading of {surface:?} must be katakana"));
         }
         if let Some(other) = seen.insert(surface.to_lowercase(), line) {
             report(format!("duplicate term {surface:?}, already in line {other}"));
         }
-        let parts = field(3).split_whitespace().map(str::to_owned).collect();
-        terms.push(UserTerm { surface, pos: field(1), reading, parts });
+        terms.push(term);
     }
     terms
 }
