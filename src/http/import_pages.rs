@@ -100,6 +100,11 @@ struct FieldLine {
 }
 
 impl FieldLine {
+    /// Whether it is among the first to choose: filled by a column, or one that every row needs.
+    fn is_shown(&self) -> bool {
+        self.column.is_some() || matches!(self.name.as_str(), "question" | "answer")
+    }
+
     /// Whether this column fills it.
     fn is(&self, column: &usize) -> bool {
         self.column == Some(*column)

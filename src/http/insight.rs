@@ -283,6 +283,8 @@ fn plot(series: &[Vec<Option<f64>>], top: Option<f64>) -> String {
             .build_cartesian_2d(0.0..days.saturating_sub(1).max(1) as f64, 0.0..top)?;
         let text = ("sans-serif", 15).into_font().color(&BLACK);
         let back = |day: &f64| format!("{:.0}", day - days.saturating_sub(1) as f64);
+        // Only whole numbers: there is no half question.
+        let whole = |count: &f64| if count.fract() == 0.0 { format!("{count:.0}") } else { String::new() };
         chart
             .configure_mesh()
             .light_line_style(TRANSPARENT)
@@ -291,6 +293,7 @@ fn plot(series: &[Vec<Option<f64>>], top: Option<f64>) -> String {
             .x_labels(7)
             .y_labels(5)
             .x_label_formatter(&back)
+            .y_label_formatter(&whole)
             .label_style(text)
             .draw()?;
         for (values, color) in series.iter().zip(LINES) {

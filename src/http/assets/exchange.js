@@ -2,9 +2,11 @@
 // each step the page is read again: the server draws it.
 
 import { busy, send, tell } from "./desk.js";
-import { announce, byId, lang, t } from "./dom.js";
+import { announce, byId, el, lang, t } from "./dom.js";
 import { preview } from "./impact.js";
 import { Problem } from "./net.js";
+
+const FIND_AFTER_MS = 200;
 
 /** Gives a file in and goes to its import. */
 async function give(file) {
@@ -63,6 +65,27 @@ for (const form of document.querySelectorAll("form[data-gap]")) {
       await send("POST", `/api/v1/gaps/${form.dataset.gap}`, act);
       location.reload();
     });
+  });
+}
+
+// An entry is named by its id, and found by its words.
+const entry = byId("entry");
+if (entry) {
+  const found = el("datalist", { id: "found-entries" });
+  entry.after(found);
+  entry.setAttribute("list", found.id);
+  let finding;
+  entry.addEventListener("input", () => {
+    clearTimeout(finding);
+    finding = setTimeout(async () => {
+      const query = new URLSearchParams({ q: entry.value.trim(), per_page: 10 });
+      try {
+        const { entries } = await send("GET", `/api/v1/entries?${query}`);
+        found.replaceChildren(...entries.map((item) => el("option", { value: item.id }, item.question)));
+      } catch (error) {
+        tell(error);
+      }
+    }, FIND_AFTER_MS);
   });
 }
 
