@@ -151,6 +151,18 @@ impl App {
         self.start_preview(id, files, Vec::new()).await
     }
 
+    /// The preview of serving the newest revision, as it is saved.
+    ///
+    /// # Errors
+    /// As [`App::preview_vocabulary`].
+    pub async fn preview_newest_vocabulary(
+        self: &Arc<Self>,
+        staff: &Staff,
+    ) -> Result<PreviewState, AppError> {
+        let newest = self.vocabulary(staff).await?.head.texts.vocabulary();
+        self.preview_vocabulary(staff, newest).await
+    }
+
     async fn served_vocabulary(&self) -> Result<Vocabulary, AppError> {
         Ok(crate::kb::files::VocabularyTexts::of(&self.documents().await?).vocabulary())
     }

@@ -124,6 +124,7 @@ fn table() -> Vec<(RouteInfo, MethodRouter<Web>)> {
         write("/api/v1/vocabulary", EDITOR, post(vocabulary::save_vocabulary)),
         write("/api/v1/vocabulary/check", EDITOR, post(vocabulary::check_vocabulary)),
         write("/api/v1/vocabulary/tokens", EDITOR, post(vocabulary::read_texts)),
+        read("/api/v1/vocabulary/impact", EDITOR, get(vocabulary::preview_newest_vocabulary)),
         write("/api/v1/vocabulary/impact", EDITOR, post(vocabulary::preview_vocabulary)),
         write("/api/v1/vocabulary/submit", EDITOR, post(vocabulary::submit_vocabulary)),
         write("/api/v1/vocabulary/roll-back", EDITOR, post(vocabulary::roll_vocabulary_back)),

@@ -99,6 +99,19 @@ pub(super) async fn preview_vocabulary(
     Ok(axum::Json(PreviewStateDto::of(&state)))
 }
 
+/// The same for the newest revision, as it is saved.
+#[utoipa::path(
+    get, path = "/api/v1/vocabulary/impact", tag = "vocabulary", security(("staff" = [])),
+    responses((status = 200, body = PreviewStateDto), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn preview_newest_vocabulary(
+    State(web): State<Web>,
+    staff: SignedInStaff,
+) -> Result<axum::Json<PreviewStateDto>, ApiError> {
+    let state = web.app.preview_newest_vocabulary(&staff.session.staff).await?;
+    Ok(axum::Json(PreviewStateDto::of(&state)))
+}
+
 /// Hand the draft to a second person.
 #[utoipa::path(
     post, path = "/api/v1/vocabulary/submit", tag = "vocabulary", security(("staff" = [])), request_body = ActDto,

@@ -47,6 +47,24 @@ async fn heard(desk: &Counter) -> String {
 }
 
 #[tokio::test]
+async fn in_a_hurry_an_entry_is_written_and_handed_over_in_one_step() {
+    let (desk, driver) = (Counter::open_curated().await, Driver::start().await);
+    desk.staff("sato", &[Role::Editor]).await;
+    let browser = driver.browser(1300, 900).await;
+    browser.sign_in(&desk, "sato").await;
+    entry(&browser, &desk, "new").await;
+    browser.fill("#f-question", "法人口座でも積立はできますか?").await;
+    browser.fill("#f-answer", "はい。").await;
+    browser.click("#save-submit").await;
+    // Saved, but something is missing: it is named, and the focus is where it goes.
+    browser.until("document.activeElement.id === 'f-category'").await;
+    assert!(browser.text("#flaw-category").await.contains("カテゴリ"));
+    browser.keys("取引 / 積立").await;
+    press(&browser, "#save-submit").await;
+    assert!(browser.text(".acts").await.contains("承認待ち"));
+}
+
+#[tokio::test]
 async fn an_entry_is_written_reviewed_by_a_second_person_published_and_rolled_back() {
     let (desk, driver) = (Counter::open_curated().await, Driver::start().await);
     desk.staff("sato", &[Role::Editor]).await;

@@ -2,6 +2,7 @@
 // and the buttons that lead an entry through its life. After an action the page is read again: the server draws it.
 
 import { announce, byId, el, t } from "./dom.js";
+import { drawn, preview } from "./impact.js";
 import { request } from "./net.js";
 
 const csrf = { "X-CSRF-Token": document.body.dataset.csrf };
@@ -64,10 +65,31 @@ addEventListener("click", (event) => {
   if (!act || (button.dataset.confirm && !confirm(button.dataset.confirm))) return;
   if (document.body.dataset.dirty === "true" && !confirm(t("entry.leave_unsaved"))) return;
   busy(button, async () => {
-    await send("POST", `${section.dataset.path}/${button.dataset.act}`, act);
+    const path = `${section.dataset.path}/${button.dataset.act}`;
+    try {
+      await send("POST", path, act);
+    } catch (error) {
+      // Nobody has looked at what it would change: look now, and go on if nothing stands against it.
+      if (error.code !== "not_previewed" || !(await passes(section))) throw error;
+      await send("POST", path, act);
+    }
     document.body.dataset.dirty = "false";
     location.reload();
   });
 });
+
+/** Looks at what publishing would change and shows it; whether no figure gets worse by more than its budget. */
+async function passes(section) {
+  const shown = section.querySelector(".look") ?? section.appendChild(el("div", { class: "look" }));
+  const progress = el("p", { class: "fine", role: "status" }, t("impact.starting"));
+  shown.replaceChildren(progress);
+  const done = await preview(await request("GET", `${section.dataset.path}/impact`), ({ asked, total }) => {
+    progress.textContent = t("impact.running", { asked, total });
+  });
+  if (done.state === "done" && !done.blocked) return true;
+  shown.replaceChildren(...drawn(done));
+  section.querySelector(".note")?.focus();
+  return false;
+}
 
 document.documentElement.dataset.ready = "true";

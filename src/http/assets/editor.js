@@ -143,6 +143,18 @@ for (const links of form.querySelectorAll("[data-links]")) {
 
 // ---- saving ----
 
+/** The field a flaw is about. */
+const fieldOf = (flaw) => {
+  const name = flaw.split(" ")[0];
+  return form.querySelector(`[name="${name === "phrasing" ? "phrasings" : name}"]`);
+};
+
+// What is still wrong leads to its field.
+for (const item of document.querySelectorAll("[data-flaw]")) {
+  const field = fieldOf(item.dataset.flaw);
+  if (field) item.replaceChildren(el("a", { href: `#${field.id}`, onclick: () => field.focus() }, item.textContent));
+}
+
 function mark(flaws) {
   for (const line of form.querySelectorAll(".flaw")) line.textContent = "";
   for (const field of form.querySelectorAll("[aria-invalid]")) field.removeAttribute("aria-invalid");
@@ -151,40 +163,43 @@ function mark(flaws) {
     const name = flaw.field.split(" ")[0];
     const line = byId(`flaw-${name}`);
     if (line) line.textContent = flaw.text;
-    const field = form.querySelector(`[name="${name === "phrasing" ? "phrasings" : name}"]`);
+    const field = fieldOf(flaw.field);
     field?.setAttribute("aria-invalid", "true");
     first ??= field;
   }
   first?.focus();
 }
 
-async function save() {
+/** Saves and, if asked to, hands it to a second person at once. */
+async function save(submits = false) {
   clearTimeout(timer);
   await keeping;
   mark([]);
   const body = { version, content: content(), reason: byId("reason").value };
   try {
-    if (isNew && version === 0) await send("POST", "/api/v1/entries", { ...body, version: 0, id });
-    else await send("POST", path, body);
+    const made = isNew && version === 0 ? await send("POST", "/api/v1/entries", { ...body, version: 0, id }) : await send("POST", path, body);
+    version = made.version;
+    document.body.dataset.dirty = "false";
+    kept = JSON.stringify(content());
+    if (submits) await send("POST", `${path}/submit`, { version, note: byId("reason").value });
   } catch (error) {
     if (error.code === "stale") return showBoth(error.current);
     if (error.flaws?.length) mark(error.flaws);
     throw error;
   }
-  document.body.dataset.dirty = "false";
-  kept = JSON.stringify(content());
   location.assign(`/staff/entries/${encodeURIComponent(id)}`);
   return undefined;
 }
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  busy(byId("save"), save);
+  busy(byId("save"), () => save());
 });
+byId("save-submit")?.addEventListener("click", () => busy(byId("save-submit"), () => save(true)));
 addEventListener("keydown", (event) => {
   if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "s") {
     event.preventDefault();
-    if (byId("save")) busy(byId("save"), save);
+    if (byId("save")) busy(byId("save"), () => save());
   }
 });
 
@@ -221,7 +236,7 @@ function showBoth(current) {
   byId("stale-mine").onclick = () => {
     dialog.close();
     version = current.version;
-    busy(byId("save"), save);
+    busy(byId("save"), () => save());
   };
   byId("stale-theirs").onclick = () =>
     busy(byId("stale-theirs"), async () => {
