@@ -13,19 +13,19 @@ use crate::eval::terminal::print_error;
 #[derive(Debug, Clone, Default, Args)]
 pub struct TierArgs {
     /// Sentence encoder to use: a folder among the models, or a path.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME")]
     encoder: Option<String>,
     /// Share of the encoder in the cosine, the rest is the static model's.
-    #[arg(long, value_name = "SHARE", value_parser = share, requires = "encoder")]
+    #[arg(long, global = true, value_name = "SHARE", value_parser = share, requires = "encoder")]
     share: Option<f32>,
     /// Re-ranker to use: a folder among the models, or a path.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME")]
     reranker: Option<String>,
     /// Candidates the re-ranker looks at.
-    #[arg(long, value_name = "N", requires = "reranker")]
+    #[arg(long, global = true, value_name = "N", requires = "reranker")]
     rerank_candidates: Option<usize>,
     /// Points of the ranker's score that one point of the re-ranker's is worth.
-    #[arg(long, value_name = "WEIGHT", requires = "reranker")]
+    #[arg(long, global = true, value_name = "WEIGHT", requires = "reranker")]
     rerank_weight: Option<f32>,
 }
 
