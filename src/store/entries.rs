@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use futures_util::TryStreamExt;
+
 use super::StoreError;
 use super::curation_records::{DraftRecord, EntryChange, EntryRecord, LogRecord, Usage};
 use super::dialect::{
@@ -238,8 +240,12 @@ pub(super) async fn all_revisions(conn: &mut Conn, which: Which) -> Result<Vec<R
              WHERE r.number = (SELECT MAX(n.number) FROM revisions n WHERE n.entry = r.entry) ORDER BY r.entry"
         }
     };
-    let rows = sqlx::query(sql).fetch_all(conn).await?;
-    rows.iter().map(read_revision).collect()
+    let mut rows = sqlx::query(sql).fetch(conn);
+    let mut revisions = Vec::new();
+    while let Some(row) = rows.try_next().await? {
+        revisions.push(read_revision(&row)?);
+    }
+    Ok(revisions)
 }
 
 pub(super) async fn save_draft(conn: &mut Conn, draft: &DraftRecord) -> Result<(), StoreError> {
