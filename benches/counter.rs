@@ -17,11 +17,14 @@ use madoguchi::app::{
     SystemClock,
 };
 use madoguchi::embed::{Embedder, Role, StaticModel, Text};
+use madoguchi::eval::cases::{Case, Cases};
+use madoguchi::impact::{self, assess};
 use madoguchi::index::vector::Query;
 use madoguchi::kb::Snapshot;
 use madoguchi::kb::files::{Contents, FiledEntry};
+use madoguchi::kb::snapshot::DeskFiles;
 use madoguchi::kb::{Entry, files};
-use madoguchi::publish::Workshop;
+use madoguchi::publish::{Press, Workshop};
 use madoguchi::store::SqliteStore;
 
 const ENTRIES: usize = 10_000;
@@ -83,12 +86,18 @@ fn generated(desk: &[Entry], n: usize) -> Entry {
     }
 }
 
+/// The desk with its generated entries.
+fn desk() -> DeskFiles {
+    let mut desk = files::load(&root().join("kb"), TODAY).unwrap();
+    desk.entries.retain(|entry| entry.is_served_on(TODAY));
+    desk.entries = (0..ENTRIES).map(|n| generated(&desk.entries, n)).collect();
+    desk
+}
+
 fn engine() -> &'static Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
     ENGINE.get_or_init(|| {
-        let mut desk = files::load(&root().join("kb"), TODAY).unwrap();
-        desk.entries.retain(|entry| entry.is_served_on(TODAY));
-        desk.entries = (0..ENTRIES).map(|n| generated(&desk.entries, n)).collect();
+        let desk = desk();
         let begun = Instant::now();
         let workshop = Workshop { adapt: false, ..Workshop::in_memory(root().join("models")) };
         let engine = workshop.with_fitted(root().join("kb/fitted")).engine(desk, TODAY).unwrap();
@@ -266,7 +275,8 @@ mod curation {
                     Limits::default(),
                 );
                 let app = app.with_publisher(Arc::new(Shared));
-                let filed = |entry: &Entry| FiledEntry { folder: "desk".into(), entry: entry.clone() };
+                let filed =
+                    |entry: &Arc<Entry>| FiledEntry { folder: "desk".into(), entry: Entry::clone(entry) };
                 let entries = engine().snapshot().entries.iter().map(filed).collect();
                 app.import_desk(&Contents { entries, ..Contents::default() }, false).await.unwrap();
                 app.serve_newest().await.unwrap();
@@ -330,9 +340,94 @@ mod curation {
     #[divan::bench]
     fn keep_draft(bencher: Bencher<'_, '_>) {
         let desk = desk();
-        let content = engine().snapshot().entries[1].clone();
+        let content = Entry::clone(&engine().snapshot().entries[1]);
         bencher.bench_local(|| {
             desk.runtime.block_on(desk.app.keep_draft(&desk.staff, 1, content.clone())).unwrap()
+        });
+    }
+}
+
+/// Publishing over 10,000 entries, as [`Press`] does it: from the desk's contents to an engine that can be swapped in.
+/// Budgets of the desk: 1 s from a published edit, or a start, to customers; 5 s for a preview over 500 cases.
+mod publishing {
+    use super::*;
+
+    struct Printing {
+        press: Press,
+        workshop: Workshop,
+        desk: DeskFiles,
+        _folder: tempfile::TempDir,
+    }
+
+    fn printing() -> &'static Printing {
+        static PRINTING: OnceLock<Printing> = OnceLock::new();
+        PRINTING.get_or_init(|| {
+            let folder = tempfile::tempdir().unwrap();
+            let workshop = Workshop { adapt: false, ..Workshop::in_memory(root().join("models")) };
+            let workshop =
+                workshop.with_fitted(root().join("kb/fitted")).with_index(folder.path().join("index"));
+            let (press, desk) = (Press::new(workshop.clone()), desk());
+            let begun = Instant::now();
+            press.publish(Snapshot::of(desk.clone(), TODAY)).unwrap();
+            eprintln!("first published in {:.1?}", begun.elapsed());
+            Printing { press, workshop, desk, _folder: folder }
+        })
+    }
+
+    /// The desk with this many entries changed, otherwise every time.
+    fn edited(changes: usize) -> Snapshot {
+        static ROUND: AtomicUsize = AtomicUsize::new(0);
+        let mut desk = printing().desk.clone();
+        let round = ROUND.fetch_add(1, Ordering::Relaxed);
+        for i in 0..changes {
+            desk.entries[(i * 97 + 5) % ENTRIES].answer =
+                format!("第{round}版です。出金の手数料は無料です。");
+        }
+        Snapshot::of(desk, TODAY)
+    }
+
+    #[divan::bench(args = [1, 30, 300], sample_count = 10, sample_size = 1)]
+    fn publish_edits(bencher: Bencher<'_, '_>, changes: usize) {
+        bencher
+            .with_inputs(|| edited(changes))
+            .bench_local_values(|snapshot| printing().press.publish(snapshot));
+    }
+
+    #[divan::bench(sample_count = 10, sample_size = 1)]
+    fn snapshot(bencher: Bencher<'_, '_>) {
+        let with = || printing().desk.clone();
+        bencher.with_inputs(with).bench_local_values(|desk| Snapshot::of(desk, TODAY));
+    }
+
+    #[divan::bench(sample_count = 10, sample_size = 1)]
+    fn start_with_an_index(bencher: Bencher<'_, '_>) {
+        let with = || (Press::new(printing().workshop.clone()), Snapshot::of(printing().desk.clone(), TODAY));
+        bencher.with_inputs(with).bench_local_values(|(press, snapshot)| press.publish(snapshot));
+    }
+
+    #[divan::bench(sample_count = 3, sample_size = 1)]
+    fn build_from_nothing(bencher: Bencher<'_, '_>) {
+        let workshop = Workshop { index: None, ..printing().workshop.clone() };
+        let with = || Snapshot::of(printing().desk.clone(), TODAY);
+        bencher.with_inputs(with).bench_local_values(|snapshot| workshop.engine_of(snapshot));
+    }
+
+    #[divan::bench(sample_count = 5, sample_size = 1)]
+    fn preview_over_500_cases(bencher: Bencher<'_, '_>) {
+        let cases = Cases::read(&root().join("eval/cases"), &|_| true, false).unwrap();
+        let cases: Vec<Case> = cases.cases.into_iter().take(500).collect();
+        let before = printing().press.publish(Snapshot::of(printing().desk.clone(), TODAY)).unwrap();
+        bencher.with_inputs(|| edited(1)).bench_local_values(|snapshot| {
+            let changed = [printing().desk.entries[5].id.clone()];
+            let after = printing().press.try_out(snapshot).unwrap();
+            let question = impact::Question {
+                before: &before,
+                after: &after,
+                changed: &changed,
+                cases: &cases,
+                questions: &[],
+            };
+            assess(&question, &|_, _| {})
         });
     }
 }

@@ -1,19 +1,28 @@
 //! Publishing: from a desk's contents to a ready [`Engine`]. Snapshot → analyzer → model → index, built aside and whole
 //! before anyone is served from it. Knows no HTTP and no SQL.
+//!
+//! [`Workshop`] says of what and where; a [`base`] is everything built of one snapshot as a whole, on disk if there is a
+//! folder; an Engine is a base brought up to a snapshot; a [`Press`] publishes a desk again and again.
 
-use std::path::{Path, PathBuf};
+pub mod base;
+mod press;
+
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::civil::Date;
 
-use crate::answer::{Engine, Models, Parts};
-use crate::embed::adapt::{AdaptOptions, AdaptPair, adapt, entry_pairs};
+use crate::answer::{Engine, Models};
+use crate::embed::adapt::{AdaptOptions, adapt, entry_pairs};
 use crate::embed::transformer::Tier;
 use crate::embed::{Blend, Embedder, StaticModel};
-use crate::index::{Index, Origin};
+use crate::index::folder::Sealed;
 use crate::kb::Snapshot;
 use crate::kb::snapshot::DeskFiles;
 use crate::text::Analyzer;
+use base::Base;
+
+pub use press::Press;
 
 /// Where an Engine's ingredients come from.
 #[derive(Debug, Clone)]
@@ -82,12 +91,55 @@ impl Workshop {
     /// As [`Workshop::engine`].
     pub fn engine_of(&self, snapshot: Snapshot) -> anyhow::Result<Engine> {
         let snapshot = Arc::new(snapshot);
+        let (base, _) = self.base(&snapshot)?;
+        base.engine(self, snapshot)
+    }
+
+    /// A base that carries `snapshot`: the one on disk if it does, else a new one.
+    ///
+    /// # Errors
+    /// As [`Workshop::engine`].
+    pub fn base(&self, snapshot: &Arc<Snapshot>) -> anyhow::Result<(Base, Origin)> {
+        let tools = self.tools(snapshot)?;
+        if let Some(base) = self.kept(snapshot, &tools) {
+            return Ok((base, Origin::Opened));
+        }
+        let learned = tools.adapted(self, snapshot);
+        Ok((Base::build(self, snapshot, tools, learned)?, Origin::Built))
+    }
+
+    /// The embedder around the static model as it is used.
+    fn embedder(&self, model: Option<&StaticModel>) -> Option<Arc<dyn Embedder>> {
+        let base = model.map(|model| Arc::new(model.clone()) as Arc<dyn Embedder>);
+        match &self.tier.encoder {
+            Some(used) => Some(Arc::new(Blend::new(base, Arc::clone(&used.model), used.share))),
+            None => base,
+        }
+    }
+
+    fn tools(&self, snapshot: &Snapshot) -> anyhow::Result<Tools> {
         let analyzer = Arc::new(Analyzer::open_default(&self.dictionaries, &snapshot.vocabulary)?);
-        let embedder = self.embedder(&snapshot, &analyzer);
-        let index = self.index(&snapshot, &analyzer, embedder.as_deref())?;
-        let models = if self.plain { Models::default() } else { self.learned()? };
-        let engine = Engine::new(Parts { snapshot, analyzer, embedder, index, models });
-        Ok(engine.with_reranking(self.tier.reranking.clone()))
+        let model = StaticModel::open(&self.models, analyzer.dictionary())
+            .map_err(|error| tracing::warn!("the desk runs without static vectors: {error}"))
+            .ok();
+        Ok(Tools { analyzer, model })
+    }
+
+    /// What is kept on disk, if it carries `snapshot`.
+    fn kept(&self, snapshot: &Arc<Snapshot>, tools: &Tools) -> Option<Base> {
+        let bases = Sealed::all(self.index.as_ref()?).into_iter();
+        let mut usable = bases.filter_map(|folder| match Base::open(self, &folder, snapshot, tools) {
+            Ok(base) => base.filter(|base| base.carries(snapshot)),
+            Err(error) => {
+                tracing::warn!("index {} is not used: {error:#}", folder.path().display());
+                None
+            }
+        });
+        usable.next()
+    }
+
+    fn models_in_force(&self) -> anyhow::Result<Models> {
+        if self.plain { Ok(Models::default()) } else { self.learned() }
     }
 
     /// Ranker and confidence in force: the desk's own where it has them. With transformers only a confidence that was
@@ -113,98 +165,61 @@ impl Workshop {
             lexical_confidence: own.lexical_confidence.or(defaults.lexical_confidence),
         })
     }
+}
 
-    fn embedder(&self, snapshot: &Snapshot, analyzer: &Analyzer) -> Option<Arc<dyn Embedder>> {
-        let base = self.static_embedder(snapshot, analyzer);
-        match &self.tier.encoder {
-            Some(used) => Some(Arc::new(Blend::new(base, Arc::clone(&used.model), used.share))),
-            None => base,
-        }
+/// How a base came to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// Read from disk.
+    Opened,
+    /// Built anew.
+    Built,
+}
+
+/// What a workshop builds with: the reading of words, and the model as it comes.
+#[derive(Clone)]
+struct Tools {
+    analyzer: Arc<Analyzer>,
+    /// `None` when there is none that fits: the desk then runs lexical-only.
+    model: Option<StaticModel>,
+}
+
+/// A model, and whether it is all that could be learned of the snapshot it is used for.
+struct Learned {
+    model: Option<StaticModel>,
+    is_settled: bool,
+}
+
+impl Tools {
+    /// The model tuned to the snapshot's entries, where the workshop adapts.
+    fn adapted(&self, workshop: &Workshop, snapshot: &Snapshot) -> Learned {
+        let tune = |base: &StaticModel| {
+            if workshop.adapt { tuned(base, snapshot, &self.analyzer) } else { base.clone() }
+        };
+        Learned { model: self.model.as_ref().map(tune), is_settled: true }
     }
 
-    fn static_embedder(&self, snapshot: &Snapshot, analyzer: &Analyzer) -> Option<Arc<dyn Embedder>> {
-        match StaticModel::open(&self.models, analyzer.dictionary()) {
-            Ok(base) if self.adapt => Some(Arc::new(self.adapted(base, snapshot, analyzer))),
-            Ok(base) => Some(Arc::new(base)),
-            Err(error) => {
-                tracing::warn!("the desk runs without static vectors: {error}");
-                None
-            }
-        }
-    }
-
-    /// The base tuned to the snapshot's entries. What changed is stored beside the index under the hashes of model,
-    /// analyzer and snapshot, so that a restart need not tune again.
-    fn adapted(&self, base: StaticModel, snapshot: &Snapshot, analyzer: &Analyzer) -> StaticModel {
-        let stored = self.index.as_ref().map(|folder| {
-            let parts = [base.base_hash(), &analyzer.fingerprint(), snapshot.hash()]
-                .map(|hash| hash[..12].to_owned());
-            folder.with_file_name("adapted").join(format!("{}.safetensors", parts.join("-")))
-        });
-        if let Some(model) = stored.as_ref().and_then(|file| restore(&base, file)) {
-            return model;
-        }
-        let pairs: Vec<AdaptPair> = snapshot
-            .entries
-            .iter()
-            .flat_map(|entry| {
-                let phrasings: Vec<Vec<String>> = entry.phrasings.iter().map(|p| analyzer.terms(p)).collect();
-                entry_pairs(&analyzer.terms(&entry.question), &phrasings, &analyzer.terms(&entry.answer))
-            })
-            .collect();
-        let adapted = adapt(&base, &pairs, &AdaptOptions::default());
-        tracing::info!(
-            kept = adapted.kept,
-            pairs = adapted.report.pairs,
-            terms = adapted.report.terms,
-            before = adapted.report.loss[0],
-            after = adapted.report.loss[1],
-            "vectors adapted to the desk"
-        );
-        if let Some(file) = stored
-            && let Err(error) = store(&adapted.model, &file)
-        {
-            tracing::warn!("the adaptation is not kept at {}: {error:#}", file.display());
-        }
-        adapted.model
-    }
-
-    fn index(
-        &self,
-        snapshot: &Snapshot,
-        analyzer: &Analyzer,
-        embedder: Option<&dyn Embedder>,
-    ) -> anyhow::Result<Index> {
-        let Some(folder) = &self.index else { return Index::build(snapshot, analyzer, embedder) };
-        let (index, origin) = Index::open_or_build(folder, snapshot, analyzer, embedder)?;
-        let how = if origin == Origin::Built { "built" } else { "opened" };
-        tracing::info!(
-            entries = index.documents.len(),
-            fingerprint = &index.fingerprint[..16],
-            "index {how}"
-        );
-        Ok(index)
+    /// The model tuned to other entries, or to none, for when there is no time.
+    fn inherited(&self, model: Option<StaticModel>) -> Learned {
+        let fits =
+            |model: &StaticModel| self.model.as_ref().is_some_and(|own| own.base_hash() == model.base_hash());
+        Learned { model: model.filter(fits).or_else(|| self.model.clone()), is_settled: false }
     }
 }
 
-/// An earlier adaptation of `base`; `None` when there is none or it is damaged. An empty file: the base itself.
-fn restore(base: &StaticModel, file: &Path) -> Option<StaticModel> {
-    let bytes = std::fs::read(file).ok()?;
-    if bytes.is_empty() {
-        return Some(base.clone());
-    }
-    base.apply_overlay(&bytes)
-        .map_err(|error| tracing::warn!("adapting anew: {} {error}", file.display()))
-        .ok()
-}
-
-/// Keeps an adaptation and removes earlier ones.
-fn store(model: &StaticModel, file: &Path) -> anyhow::Result<()> {
-    let folder = file.parent().expect("the file is in a folder of its own");
-    if folder.exists() {
-        std::fs::remove_dir_all(folder)?;
-    }
-    std::fs::create_dir_all(folder)?;
-    std::fs::write(file, model.overlay_bytes()?.unwrap_or_default())?;
-    Ok(())
+fn tuned(base: &StaticModel, snapshot: &Snapshot, analyzer: &Analyzer) -> StaticModel {
+    let pairs = snapshot.entries.iter().flat_map(|entry| {
+        let phrasings: Vec<Vec<String>> = entry.phrasings.iter().map(|p| analyzer.terms(p)).collect();
+        entry_pairs(&analyzer.terms(&entry.question), &phrasings, &analyzer.terms(&entry.answer))
+    });
+    let adapted = adapt(base, pairs, &AdaptOptions::default());
+    tracing::info!(
+        kept = adapted.kept,
+        pairs = adapted.report.pairs,
+        terms = adapted.report.terms,
+        before = adapted.report.loss[0],
+        after = adapted.report.loss[1],
+        "vectors adapted to the desk"
+    );
+    adapted.model
 }

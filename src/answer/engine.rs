@@ -79,7 +79,9 @@ pub struct Parts {
     /// The embedder the index was built with; `None` = lexical-only mode.
     pub embedder: Option<Arc<dyn Embedder>>,
     /// The index of the snapshot.
-    pub index: Index,
+    pub index: Arc<Index>,
+    /// The net below the rules; `None` when the desk has no examples.
+    pub net: Option<Arc<HandOffClassifier>>,
     /// Ranker and confidence.
     pub models: Models,
 }
@@ -88,7 +90,6 @@ pub struct Parts {
 pub struct Engine {
     parts: Parts,
     smalltalk: SmallTalkMatcher,
-    intent: Option<HandOffClassifier>,
     /// Topic of each document, numbered by first appearance: an entry and its translation share one.
     topics: Vec<usize>,
     system: System,
@@ -118,7 +119,6 @@ impl Engine {
     pub fn new(parts: Parts) -> Self {
         let light = parts.embedder.as_deref().and_then(Embedder::light);
         let smalltalk = SmallTalkMatcher::new(&parts.snapshot, &parts.analyzer, light);
-        let intent = HandOffClassifier::learn(&parts.snapshot, &parts.analyzer, light);
         let mut numbers = std::collections::HashMap::new();
         let topics = parts
             .snapshot
@@ -129,7 +129,7 @@ impl Engine {
                 *numbers.entry(entry.topic()).or_insert(next)
             })
             .collect();
-        Self { parts, smalltalk, intent, topics, system: System::Hybrid, reranking: None }
+        Self { parts, smalltalk, topics, system: System::Hybrid, reranking: None }
     }
 
     /// The same engine with a re-ranker behind the ranker.
@@ -200,7 +200,7 @@ impl Engine {
 
     /// What the classifier learned from the desk's examples says; `None` when the desk has none.
     pub fn suspect(&self, text: &str) -> Option<Suspicion> {
-        self.intent.as_ref().map(|intent| intent.suspect(text, &self.parts.analyzer, self.light()))
+        self.parts.net.as_ref().map(|net| net.suspect(text, &self.parts.analyzer, self.light()))
     }
 
     /// The embedding of a text, of length 1 or all zeros, by the light part of the embedder; `None` in lexical-only mode.

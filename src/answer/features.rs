@@ -112,11 +112,10 @@ impl<'a> FeatureSource<'a> {
             (Some(vectors), Some(vector)) => vectors.closeness(found.number, vector),
             _ => Default::default(),
         };
-        let sorted = &document.sorted;
-        let in_title = |id: TermId| sorted.title.binary_search(&id).is_ok();
+        let in_title = |id: TermId| document.sorted_title().binary_search(&id).is_ok();
+        let (about, answer) = (document.sorted_question(), document.sorted_answer());
         let (phrasing_coverage, exactness) = self.best_phrasing(document);
-        let grams =
-            document.grams.iter().map(|grams| dice(grams, &self.question.gram_hashes)).fold(0.0, f32::max);
+        let grams = document.grams().map(|grams| dice(grams, &self.question.gram_hashes)).fold(0.0, f32::max);
         let share = |score: Option<(f32, u32)>, best: f32| {
             score.map_or(0.0, |(s, _)| s / best.max(f32::MIN_POSITIVE))
         };
@@ -126,18 +125,18 @@ impl<'a> FeatureSource<'a> {
             share(found.dense, self.retrieved.best_dense),
             rank(found.lexical),
             rank(found.dense),
-            self.bm25(|id| sorted.count(id), document.body_len(), documents.average_body()),
-            self.bm25(|id| count(&sorted.question, id), sorted.question.len(), documents.average_question()),
+            self.bm25(|id| document.count(id), document.body_len(), documents.average_body()),
+            self.bm25(|id| count(about, id), about.len(), documents.average_question()),
             self.bm25(
-                |id| count(&sorted.answer, id),
-                sorted.answer.len(),
+                |id| count(answer, id),
+                answer.len(),
                 documents.average_body() - documents.average_question(),
             ),
-            self.coverage(|id| sorted.holds(id)),
+            self.coverage(|id| document.holds(id)),
             self.coverage(in_title),
             phrasing_coverage,
             exactness,
-            self.rarest.map_or(0.0, |i| f32::from(self.question.asked[i].holds(|id| sorted.holds(id)))),
+            self.rarest.map_or(0.0, |i| f32::from(self.question.asked[i].holds(|id| document.holds(id)))),
             self.unknown_share,
             self.adjacent(document),
             grams,
@@ -146,16 +145,12 @@ impl<'a> FeatureSource<'a> {
             closeness.answer,
             closeness.nearest_passage,
             (1.0 + self.question.asked.len() as f32).ln(),
-            (1.0 + document.answer.len() as f32).ln(),
+            (1.0 + answer.len() as f32).ln(),
             f32::from(document.english == (self.question.language == crate::kb::Language::En)),
-            document
-                .readings
-                .iter()
-                .map(|grams| dice(grams, &self.question.reading_hashes))
-                .fold(0.0, f32::max),
+            document.readings().map(|grams| dice(grams, &self.question.reading_hashes)).fold(0.0, f32::max),
             self.best_window(document)
                 .max(phrasing_coverage)
-                .max(self.coverage(|id| sorted.question.binary_search(&id).is_ok())),
+                .max(self.coverage(|id| about.binary_search(&id).is_ok())),
             found.lexical.map_or(0.0, |(score, _)| score),
             found.dense.map_or(0.0, |(score, _)| score),
         ]
@@ -163,8 +158,8 @@ impl<'a> FeatureSource<'a> {
 
     /// The question's terms (as typed) that the document holds, for the Trace.
     pub fn matched(&self, number: u32) -> Vec<String> {
-        let sorted = &self.index.documents.get(number).sorted;
-        let held = |asked: &&AskedTerm| asked.holds(|id| sorted.holds(id));
+        let document = self.index.documents.get(number);
+        let held = |asked: &&AskedTerm| asked.holds(|id| document.holds(id));
         self.question.asked.iter().filter(held).map(|asked| asked.term.clone()).collect()
     }
 
@@ -194,13 +189,15 @@ impl<'a> FeatureSource<'a> {
     /// Coverage of the question by the best single question or phrasing, and how much of that one the question holds.
     fn best_phrasing(&self, document: &Document) -> (f32, f32) {
         let documents = &self.index.documents;
-        let phrasings = document.sorted.phrasings.iter();
-        phrasings
-            .map(|(list, total)| {
+        let idf = |id: &TermId| documents.idf(Some(*id));
+        document
+            .distinct()
+            .map(|list| {
                 let covered = self.coverage(|id| list.binary_search(&id).is_ok());
                 let said = self.said.iter().filter(|id| list.binary_search(id).is_ok());
-                let shared: f32 = said.map(|id| documents.idf(Some(*id))).sum();
-                (covered, if *total > 0.0 { shared / total } else { 0.0 })
+                let shared: f32 = said.map(idf).sum();
+                let total: f32 = list.iter().map(idf).sum();
+                (covered, if total > 0.0 { shared / total } else { 0.0 })
             })
             .max_by(|a, b| (a.0 * (1.0 + a.1)).total_cmp(&(b.0 * (1.0 + b.1))))
             .unwrap_or_default()
@@ -213,7 +210,7 @@ impl<'a> FeatureSource<'a> {
         // Which asked terms each position of the answer holds.
         let known = |id: &TermId| self.bits.binary_search_by_key(id, |(own, _)| *own).ok();
         let hits: Vec<(usize, u64)> = document
-            .answer
+            .answer()
             .iter()
             .enumerate()
             .filter_map(|(i, id)| known(id).map(|slot| (i, self.bits[slot].1)))
@@ -236,10 +233,9 @@ impl<'a> FeatureSource<'a> {
         if pairs.is_empty() {
             return 0.0;
         }
-        let stretches =
-            document.phrasings.iter().chain([&document.question, &document.answer]).collect::<Vec<_>>();
+        let stretches: Vec<&[TermId]> = document.texts().chain([document.answer()]).collect();
         let held = |pair: &&(TermId, TermId)| {
-            let both = document.sorted.holds(pair.0) && document.sorted.holds(pair.1);
+            let both = document.holds(pair.0) && document.holds(pair.1);
             both && stretches.iter().any(|list| list.windows(2).any(|w| (w[0], w[1]) == **pair))
         };
         pairs.iter().filter(held).count() as f32 / pairs.len() as f32

@@ -2,7 +2,9 @@
 //! utterances (`kb/examples/`). Rules stay first; this is the net below them. It knows small talk by the same means.
 //!
 //! Multinomial logistic regression (softmax) over hashed lemma and character n-grams plus the utterance's vector, trained
-//! by plain gradient steps in a fixed order when the engine is built: the same desk gives the same classifier.
+//! by plain gradient steps in a fixed order when a desk is built as a whole: the same desk gives the same classifier.
+
+use serde::{Deserialize, Serialize};
 
 use crate::embed::{Embedder, Role, Text};
 use crate::kb::rules::normalize_for_rules;
@@ -34,7 +36,11 @@ const FIRES_FROM: f32 = 0.5;
 /// From this one it does when the desk has no sure answer either.
 const LINGERS_FROM: f32 = 0.1;
 
+/// Raised whenever the same examples give another classifier; stored ones carry it.
+pub const NET_VERSION: u32 = 1;
+
 /// The learned net below the rules.
+#[derive(Serialize, Deserialize)]
 pub struct HandOffClassifier {
     /// Class-minor weights of the hashed features.
     sparse: Vec<[f32; CLASSES]>,

@@ -1,6 +1,8 @@
 //! Between rank and confidence, where a desk has one: a re-ranker reads the question together with the first candidates
 //! and moves them. Off by default, bounded in time; without its scores the ranking stays as it was.
 
+use std::sync::Arc;
+
 use super::rank::{Ranking, sort};
 use crate::embed::Reranking;
 use crate::kb::Entry;
@@ -12,7 +14,7 @@ use crate::kb::Entry;
 pub(super) fn rerank(
     reranking: &Reranking,
     question: &str,
-    entries: &[Entry],
+    entries: &[Arc<Entry>],
     ranking: &mut Ranking,
 ) -> Result<(), String> {
     let first = reranking.candidates.min(ranking.len());
@@ -46,7 +48,6 @@ pub(super) fn rerank(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::time::Duration;
 
     use super::super::features::Features;
@@ -64,7 +65,7 @@ mod tests {
     }
 
     fn moved(says: Result<Vec<f32>, String>) -> (Result<(), String>, Vec<u32>, Vec<f32>) {
-        let entries = vec![Entry::default(); 4];
+        let entries = [(); 4].map(|()| Arc::new(Entry::default()));
         let mut ranking: Ranking = [4.0, 3.0, 2.0, 1.0]
             .iter()
             .enumerate()

@@ -3,6 +3,7 @@
 
 use crate::embed::Embedder;
 use crate::index::documents::gram_hashes;
+use crate::index::prepared::prepare;
 use crate::index::vector::{Query, VectorIndex};
 use crate::kb::{Entry, Language, Snapshot};
 use crate::text::{Analyzer, dice, normalize};
@@ -73,12 +74,12 @@ impl SmallTalkMatcher {
                     ..Entry::default()
                 })
                 .collect();
-            let terms: Vec<_> = entries
-                .iter()
-                .map(|entry| crate::index::documents::EntryTerms::of(entry, analyzer))
-                .collect();
-            let built = VectorIndex::build(&entries, &terms, embedder);
-            built.inspect_err(|error| tracing::warn!("small talk is known by its wording only: {error}")).ok()
+            let mut vectors = VectorIndex::new(embedder.dimension());
+            let entries: Vec<&Entry> = entries.iter().collect();
+            let prepared = prepare(&entries, analyzer, Some(embedder))
+                .inspect_err(|error| tracing::warn!("small talk is known by its wording only: {error}"));
+            prepared.ok()?.iter().for_each(|prepared| vectors.add(prepared));
+            Some(vectors)
         });
         Self { phrasings, kinds: snapshot.smalltalk.len(), vectors }
     }

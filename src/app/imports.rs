@@ -328,7 +328,7 @@ impl App {
 
     /// What customers may read, for a help centre's FAQPage.
     pub fn published_entries(&self) -> Vec<Entry> {
-        self.snapshot().entries.clone()
+        self.snapshot().entries.iter().map(|entry| Entry::clone(entry)).collect()
     }
 
     /// The newest state of every entry, by id.

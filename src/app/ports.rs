@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::answer::{Ask, Candidate, Context, Decision, Engine, HandOff, Outcome, Trace};
 use crate::kb::{HandOffReason, Priority, Snapshot};
-use crate::publish::Workshop;
+use crate::publish::{Press, Workshop};
 use crate::text::{Analyzer, Vocabulary};
 
 /// The engine as the app sees it. Total: it never fails, at worst it hands off.
@@ -104,6 +104,11 @@ pub trait Publisher: Send + Sync {
     fn models(&self) -> ModelsInUse {
         ModelsInUse::default()
     }
+
+    /// Whether building again would serve the same better, because something was learned aside.
+    fn is_renewed(&self) -> bool {
+        false
+    }
 }
 
 /// What became of the models an operator configured; both lists are empty where none is.
@@ -115,14 +120,36 @@ pub struct ModelsInUse {
     pub unused: Vec<String>,
 }
 
+impl Publisher for Press {
+    fn build(&self, snapshot: Snapshot) -> anyhow::Result<Arc<dyn Answerer>> {
+        Ok(Arc::new(self.publish(snapshot)?))
+    }
+
+    fn build_trial(&self, snapshot: Snapshot) -> anyhow::Result<Arc<dyn Answerer>> {
+        Ok(Arc::new(self.try_out(snapshot)?))
+    }
+
+    fn analyzer(&self, vocabulary: &Vocabulary) -> anyhow::Result<Arc<Analyzer>> {
+        self.workshop().analyzer(vocabulary)
+    }
+
+    fn models(&self) -> ModelsInUse {
+        self.workshop().models()
+    }
+
+    fn is_renewed(&self) -> bool {
+        Press::is_renewed(self)
+    }
+}
+
+/// Builds whole, and returns when everything is learned: for commands, which end then.
 impl Publisher for Workshop {
     fn build(&self, snapshot: Snapshot) -> anyhow::Result<Arc<dyn Answerer>> {
         Ok(Arc::new(self.engine_of(snapshot)?))
     }
 
     fn build_trial(&self, snapshot: Snapshot) -> anyhow::Result<Arc<dyn Answerer>> {
-        let aside = Workshop { index: None, ..self.clone() };
-        Ok(Arc::new(aside.engine_of(snapshot)?))
+        Publisher::build(&Workshop { index: None, ..self.clone() }, snapshot)
     }
 
     fn models(&self) -> ModelsInUse {

@@ -11,7 +11,7 @@ use crate::handoff::calendar::Calendar;
 use crate::kb::curate::{Event, Rules};
 use crate::kb::files::{self, Documents};
 use crate::kb::snapshot::DeskFiles;
-use crate::kb::{Snapshot, curate};
+use crate::kb::{Entry, Snapshot, Status};
 use crate::store::{DocumentRecord, EntryChange, EntryRecord, StoreError};
 
 /// Who publishes and archives in the log when nobody but the clock does.
@@ -64,7 +64,8 @@ impl App {
         let _one = self.publishing.building.lock().await;
         let mark = self.store.served_mark().await?;
         let served = self.service();
-        if served.mark >= wanted && served.day == Some(self.today()) && served.failed.is_none() {
+        let is_newest = served.mark >= wanted && served.day == Some(self.today()) && served.failed.is_none();
+        if is_newest && !publisher.is_renewed() {
             return Ok(());
         }
         let files = self.desk_contents().await?;
@@ -109,7 +110,9 @@ impl App {
             self.let_time_pass(record, &event).await?;
         }
         let service = self.service();
-        let is_late = self.store.served_mark().await? > service.mark || service.day != Some(today);
+        let is_renewed = self.publishing.publisher.as_ref().is_some_and(|publisher| publisher.is_renewed());
+        let is_late =
+            is_renewed || self.store.served_mark().await? > service.mark || service.day != Some(today);
         let may_retry = service.failed.is_none() || now >= service.failed_at + RETRY_AFTER;
         if is_late && may_retry { self.serve_newest().await } else { Ok(()) }
     }
@@ -149,10 +152,7 @@ impl App {
         let revisions = self.store.live_revisions().await?;
         let entries = revisions
             .into_iter()
-            .map(|revision| {
-                let life = curate::Life { live: Some(revision.number), ..curate::Life::default() };
-                life.entry_of(&revision)
-            })
+            .map(|live| Entry { status: Status::Published, revision: live.number, ..live.content })
             .collect();
         Ok(DeskFiles { entries, ..desk })
     }

@@ -17,7 +17,7 @@ use crate::embed::transformer::Tier;
 use crate::eval::cases::Cases;
 use crate::http::{self, Settings};
 use crate::kb::files;
-use crate::publish::Workshop;
+use crate::publish::{Press, Workshop};
 use crate::store::SqliteStore;
 
 /// Arguments of `madoguchi serve`.
@@ -85,7 +85,7 @@ async fn serve(config: Config, cases: Option<&Path>) -> anyhow::Result<()> {
     let store = SqliteStore::open(&config.data_dir.join("madoguchi.db")).await?;
     let closed = Arc::new(Closed::default());
     let app = App::new(Arc::new(store), closed, Arc::new(SystemClock), config.limits.clone());
-    let app = Arc::new(app.with_publisher(Arc::new(workshop)));
+    let app = Arc::new(app.with_publisher(Arc::new(Press::new(workshop))));
     take_over(&app, &config.kb_dir).await?;
     app.serve_newest().await.context("the desk cannot be served")?;
     if let Some(path) = cases {

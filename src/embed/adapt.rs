@@ -3,6 +3,7 @@
 //! train and whether the result is kept at all.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
@@ -29,6 +30,8 @@ pub struct AdaptOptions {
     pub seed: u64,
     /// Most passes over the pairs; held-out pairs may stop earlier.
     pub epochs: usize,
+    /// Most pairs per pass; of a desk with more each pass takes others, drawn at random.
+    pub pass: usize,
     /// Pairs per batch.
     pub batch: usize,
     /// Step size.
@@ -48,6 +51,7 @@ impl Default for AdaptOptions {
         Self {
             seed: 1,
             epochs: 24,
+            pass: 32_768,
             batch: 512,
             rate: 0.01,
             temperature: 0.1,
@@ -102,7 +106,11 @@ pub fn entry_pairs(question: &[String], phrasings: &[Vec<String>], answer: &[Str
 
 /// Tunes `base` to `pairs`. The same input gives the same result. Returns the base when there are too few entries, or
 /// when the held-out ones get worse.
-pub fn adapt(base: &StaticModel, pairs: &[AdaptPair], options: &AdaptOptions) -> Adapted {
+pub fn adapt(
+    base: &StaticModel,
+    pairs: impl IntoIterator<Item = AdaptPair>,
+    options: &AdaptOptions,
+) -> Adapted {
     let desk = DeskPairs::new(pairs);
     let mut random = ChaCha8Rng::seed_from_u64(options.seed);
     let mut entries: Vec<usize> = (0..desk.entries).collect();
@@ -157,46 +165,51 @@ const PATIENCE: usize = 3;
 /// Most entries that held-out ones must be told apart from.
 const EXAM_ENTRIES: usize = 2000;
 
-/// Pairs as numbers.
+/// Pairs as numbers: of 10,000 entries there are too many to hold them in words.
+#[derive(Default)]
 struct DeskPairs {
     terms: Vec<String>,
-    pairs: Vec<[Vec<u32>; 2]>,
+    /// Distinct texts, as numbers of terms.
+    texts: Vec<Arc<[u32]>>,
+    /// Texts of each pair.
+    pairs: Vec<[usize; 2]>,
     /// Entry of each pair.
     entry: Vec<usize>,
     entries: usize,
 }
 
 impl DeskPairs {
-    fn new(pairs: &[AdaptPair]) -> Self {
-        let mut numbers: HashMap<&str, u32> = HashMap::new();
-        let mut texts: HashMap<&[String], usize> = HashMap::new();
+    fn new(pairs: impl IntoIterator<Item = AdaptPair>) -> Self {
+        let mut numbers: HashMap<String, u32> = HashMap::new();
+        let mut known: HashMap<Arc<[u32]>, usize> = HashMap::new();
         let mut parents: Vec<usize> = Vec::new();
-        let mut desk = Self { terms: Vec::new(), pairs: Vec::new(), entry: Vec::new(), entries: 0 };
-        let mut text_of_pair = Vec::new();
-        for pair in pairs.iter().filter(|pair| !pair.a.is_empty() && !pair.b.is_empty() && pair.a != pair.b) {
-            let sides = [&pair.a, &pair.b].map(|terms| {
-                let text = *texts.entry(terms.as_slice()).or_insert_with(|| {
-                    parents.push(parents.len());
-                    parents.len() - 1
-                });
-                let numbered = terms.iter().map(|term| {
-                    *numbers.entry(term).or_insert_with(|| {
+        let mut desk = Self::default();
+        for AdaptPair { a, b } in pairs {
+            if a.is_empty() || b.is_empty() || a == b {
+                continue;
+            }
+            let pair = [a, b].map(|terms| {
+                let number = |term: String| {
+                    *numbers.entry(term).or_insert_with_key(|term| {
                         desk.terms.push(term.clone());
                         desk.terms.len() as u32 - 1
                     })
-                });
-                (text, numbered.collect::<Vec<u32>>())
+                };
+                let text: Arc<[u32]> = terms.into_iter().map(number).collect();
+                *known.entry(text).or_insert_with_key(|text| {
+                    desk.texts.push(Arc::clone(text));
+                    parents.push(parents.len());
+                    parents.len() - 1
+                })
             });
-            let [(a_text, a), (b_text, b)] = sides;
-            let (a_root, b_root) = (root(&mut parents, a_text), root(&mut parents, b_text));
-            parents[a_root.max(b_root)] = a_root.min(b_root);
-            desk.pairs.push([a, b]);
-            text_of_pair.push(a_text);
+            let roots = pair.map(|text| root(&mut parents, text));
+            parents[roots[0].max(roots[1])] = roots[0].min(roots[1]);
+            desk.pairs.push(pair);
         }
         let mut entries: HashMap<usize, usize> = HashMap::new();
-        for text in text_of_pair {
+        for [text, _] in &desk.pairs {
             let next = entries.len();
-            desk.entry.push(*entries.entry(root(&mut parents, text)).or_insert(next));
+            desk.entry.push(*entries.entry(root(&mut parents, *text)).or_insert(next));
         }
         desk.entries = entries.len();
         desk
@@ -211,7 +224,7 @@ impl DeskPairs {
 
     fn push(&self, batch: &mut Batch, pair: usize, mut thin: impl FnMut(&[u32]) -> Vec<u32>) {
         let id = self.entry[pair] as u64;
-        let [a, b] = &self.pairs[pair];
+        let [a, b] = self.pairs[pair].map(|text| &self.texts[text]);
         batch.push((id, bag(&thin(a))), (id, bag(&thin(b))));
     }
 }
@@ -292,6 +305,7 @@ impl<'a> Training<'a> {
     fn epoch(&mut self, pairs: &[usize], epoch: usize, epochs: usize) {
         let mut order = pairs.to_vec();
         order.shuffle(&mut self.random);
+        order.truncate(self.options.pass);
         let rate = self.options.rate * (1.0 - (epoch - 1) as f32 / epochs as f32);
         for chunk in order.chunks(self.options.batch.max(2)).filter(|chunk| chunk.len() > 1) {
             let mut batch = Batch::default();
@@ -351,14 +365,14 @@ mod tests {
     fn learns_what_belongs_together_the_same_way_each_time() {
         let (base, pairs) = desk(120);
         let options = AdaptOptions { epochs: 30, batch: 32, ..AdaptOptions::default() };
-        let adapted = adapt(&base, &pairs, &options);
+        let adapted = adapt(&base, pairs.clone(), &options);
         assert!(adapted.kept, "{:?}", adapted.report);
         assert!(adapted.report.loss[1] < adapted.report.loss[0]);
         assert!(adapted.report.reciprocal_rank[1] >= adapted.report.reciprocal_rank[0]);
         let gain = |pair| similarity(&adapted.model, pair) - similarity(&base, pair);
         assert!(pairs.iter().map(gain).sum::<f32>() > 0.0);
         assert!(adapted.model.known_share(&["新3".to_owned()]) > 0.0, "the desk's own terms get vectors");
-        assert_eq!(adapt(&base, &pairs, &options).model.fingerprint(), adapted.model.fingerprint());
+        assert_eq!(adapt(&base, pairs, &options).model.fingerprint(), adapted.model.fingerprint());
         assert_ne!(base.fingerprint(), adapted.model.fingerprint());
     }
 
@@ -366,7 +380,7 @@ mod tests {
     fn keeps_the_base_where_nothing_can_be_learned() {
         let (base, pairs) = desk(120);
         for (pairs, why) in [(&pairs[..0], "no entries"), (&pairs[..10], "too few entries")] {
-            let adapted = adapt(&base, pairs, &AdaptOptions::default());
+            let adapted = adapt(&base, pairs.to_vec(), &AdaptOptions::default());
             assert!(!adapted.kept, "{why}");
             assert_eq!(adapted.model.fingerprint(), base.fingerprint());
         }
@@ -374,7 +388,7 @@ mod tests {
         let mixed: Vec<AdaptPair> = (0..120)
             .map(|i| AdaptPair { a: vec![format!("問{i}")], b: vec![format!("答{}", (i * 77 + 5) % 120)] })
             .collect();
-        let adapted = adapt(&base, &mixed, &AdaptOptions::default());
+        let adapted = adapt(&base, mixed, &AdaptOptions::default());
         assert!(!adapted.kept || adapted.report.loss[1] < adapted.report.loss[0], "{:?}", adapted.report);
     }
 
@@ -384,7 +398,7 @@ mod tests {
         let mut pairs = entry_pairs(&terms("出金"), &[terms("引出"), terms("送金")], &terms("画面"));
         assert_eq!(pairs.len(), 5);
         pairs.extend(entry_pairs(&terms("入金"), &[], &terms("口座")));
-        let desk = DeskPairs::new(&pairs);
+        let desk = DeskPairs::new(pairs);
         assert_eq!((desk.entries, desk.pairs.len()), (2, 6));
     }
 }

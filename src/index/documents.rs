@@ -1,62 +1,141 @@
 //! The forward side of the index: what terms each entry holds, by field, as numbers. Ranking features, coverage and the
 //! Trace's matched terms are computed from it; candidates come from [`super::lexical`] and [`super::vector`].
 
-use std::collections::{BTreeSet, HashMap};
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::lexical::LexicalDocument;
-use super::sounds::{self, Sounds};
-use crate::kb::{Entry, Language};
-use crate::text::{Analysis, Analyzer, grams, normalize};
+use super::prepared::Prepared;
+use super::sounds::Sounds;
+use crate::text::grams;
 
 /// Number of an index term; equal for equal terms over all documents.
 pub type TermId = u32;
 
-/// One entry's terms by field, in text order.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+/// One entry's terms by field, and the same again in the order that lookups need. Made of the entry alone, so that it is
+/// shared between indexes.
+///
+/// Lists of numbers in one block of memory: terms of the question and of each phrasing, keywords, answer; hashes of
+/// character grams, then of reading grams, of question and phrasings, each sorted and unique; the sorted terms of question
+/// and keywords, of question, phrasings and keywords, of the answer; the distinct terms of question and phrasings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Document {
-    /// Terms of the question.
-    pub question: Vec<TermId>,
-    /// Terms of each phrasing.
-    pub phrasings: Vec<Vec<TermId>>,
-    /// Terms of the keywords.
-    pub keywords: Vec<TermId>,
-    /// Terms of the answer.
-    pub answer: Vec<TermId>,
-    /// Hashes of the character grams of question and phrasings, each sorted and unique; question first.
-    pub grams: Vec<Vec<u32>>,
-    /// Hashes of their reading grams, likewise.
-    pub readings: Vec<Vec<u32>>,
+    numbers: Box<[u32]>,
+    /// Where each list ends.
+    ends: Box<[u32]>,
     /// Whether the entry is in English.
     pub english: bool,
-    /// The same terms in the order that lookups need.
-    #[serde(skip)]
-    pub sorted: Sorted,
 }
 
-/// A document's terms by number, for lookups: made from the lists in text order, never stored.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Sorted {
-    /// Terms of question and keywords, repeated ones too.
-    pub question: Vec<TermId>,
-    /// Terms of question, phrasings and keywords, repeated ones too.
-    pub title: Vec<TermId>,
-    /// Terms of the answer, repeated ones too.
-    pub answer: Vec<TermId>,
-    /// Distinct terms of the question and of each phrasing, with their summed idf.
-    pub phrasings: Vec<(Vec<TermId>, f32)>,
-}
+impl Document {
+    fn new(prepared: &Prepared, mut intern: impl FnMut(&str) -> TermId) -> Self {
+        let mut number = |terms: &Vec<String>| terms.iter().map(|term| intern(term)).collect::<Vec<TermId>>();
+        let texts: Vec<Vec<TermId>> = prepared.texts.iter().map(&mut number).collect();
+        let (keywords, answer) = (number(&prepared.keywords), number(&prepared.answer));
+        let sorted = |lists: &[&[TermId]]| {
+            let mut list = lists.concat();
+            list.sort_unstable();
+            list
+        };
+        let distinct = |text: &Vec<TermId>| {
+            let mut list = sorted(&[text]);
+            list.dedup();
+            list
+        };
+        let about =
+            [sorted(&[&texts[0], &keywords]), sorted(&[&texts.concat(), &keywords]), sorted(&[&answer])];
+        let distinct: Vec<Vec<TermId>> = texts.iter().map(distinct).collect();
+        let hashes = prepared.gram_hashes.iter().cloned().chain(prepared.reading_hashes());
+        let lists: Vec<Vec<u32>> =
+            texts.into_iter().chain([keywords, answer]).chain(hashes).chain(about).chain(distinct).collect();
+        let ends = lists.iter().scan(0, |end, list| {
+            *end += list.len() as u32;
+            Some(*end)
+        });
+        Self { ends: ends.collect(), numbers: lists.concat().into(), english: prepared.english }
+    }
 
-impl Sorted {
+    fn list(&self, at: usize) -> &[u32] {
+        let start = if at == 0 { 0 } else { self.ends[at - 1] };
+        &self.numbers[start as usize..self.ends[at] as usize]
+    }
+
+    /// Question and phrasings, counted.
+    fn wordings(&self) -> usize {
+        (self.ends.len() - 5) / 4
+    }
+
+    /// Terms of the question and of each phrasing, in text order; the question first.
+    pub fn texts(&self) -> impl Iterator<Item = &[TermId]> {
+        (0..self.wordings()).map(|i| self.list(i))
+    }
+
+    /// Terms of the question, in text order.
+    pub fn question(&self) -> &[TermId] {
+        self.list(0)
+    }
+
+    /// Terms of the answer, in text order.
+    pub fn answer(&self) -> &[TermId] {
+        self.list(self.wordings() + 1)
+    }
+
+    /// Hashes of the character grams of question and phrasings, each list sorted and unique.
+    pub fn grams(&self) -> impl Iterator<Item = &[u32]> {
+        let n = self.wordings();
+        (n + 2..2 * n + 2).map(|i| self.list(i))
+    }
+
+    /// Hashes of their reading grams, likewise.
+    pub fn readings(&self) -> impl Iterator<Item = &[u32]> {
+        let n = self.wordings();
+        (2 * n + 2..3 * n + 2).map(|i| self.list(i))
+    }
+
+    /// Terms of question and keywords, sorted, repeated ones too.
+    pub fn sorted_question(&self) -> &[TermId] {
+        self.list(3 * self.wordings() + 2)
+    }
+
+    /// Terms of question, phrasings and keywords, sorted, repeated ones too: what the entry is *about*.
+    pub fn sorted_title(&self) -> &[TermId] {
+        self.list(3 * self.wordings() + 3)
+    }
+
+    /// Terms of the answer, sorted, repeated ones too.
+    pub fn sorted_answer(&self) -> &[TermId] {
+        self.list(3 * self.wordings() + 4)
+    }
+
+    /// Distinct terms of the question and of each phrasing, sorted.
+    pub fn distinct(&self) -> impl Iterator<Item = &[TermId]> {
+        let n = self.wordings();
+        (3 * n + 5..4 * n + 5).map(|i| self.list(i))
+    }
+
+    /// Number of terms in all fields together, as the `body` field counts them.
+    pub fn body_len(&self) -> usize {
+        self.sorted_title().len() + self.answer().len()
+    }
+
     /// How often the entry holds the term, wherever.
     pub fn count(&self, id: TermId) -> usize {
-        count(&self.title, id) + count(&self.answer, id)
+        count(self.sorted_title(), id) + count(self.sorted_answer(), id)
     }
 
     /// Whether the entry holds the term, wherever.
     pub fn holds(&self, id: TermId) -> bool {
-        self.title.binary_search(&id).is_ok() || self.answer.binary_search(&id).is_ok()
+        self.sorted_title().binary_search(&id).is_ok() || self.sorted_answer().binary_search(&id).is_ok()
+    }
+
+    /// Every term once.
+    fn terms(&self) -> Vec<TermId> {
+        let mut terms = [self.sorted_title(), self.sorted_answer()].concat();
+        terms.sort_unstable();
+        terms.dedup();
+        terms
     }
 }
 
@@ -66,99 +145,70 @@ pub fn count(sorted: &[TermId], id: TermId) -> usize {
     sorted[start..].iter().take_while(|&&x| x == id).count()
 }
 
-impl Document {
-    /// Number of terms in all fields together, as the `body` field counts them.
-    pub fn body_len(&self) -> usize {
-        self.question.len()
-            + self.phrasings.iter().map(Vec::len).sum::<usize>()
-            + self.keywords.len()
-            + self.answer.len()
-    }
-
-    /// Terms of question, phrasings and keywords: what the entry is *about*.
-    pub fn title_terms(&self) -> impl Iterator<Item = TermId> {
-        self.question.iter().chain(self.phrasings.iter().flatten()).chain(&self.keywords).copied()
-    }
-
-    /// All terms.
-    pub fn body_terms(&self) -> impl Iterator<Item = TermId> {
-        self.title_terms().chain(self.answer.iter().copied())
-    }
+/// All documents with their term statistics.
+#[derive(Debug, Clone, Default)]
+pub struct Documents {
+    terms: Vec<Arc<str>>,
+    numbers: HashMap<Arc<str>, TermId>,
+    documents: Vec<Arc<Document>>,
+    /// By term: number of documents whose body holds it; 0 for terms that none holds any more.
+    frequency: Vec<u32>,
+    /// By reading and term: number of documents in which the term reads like that.
+    heard: HashMap<(Arc<str>, TermId), u32>,
+    statistics: Statistics,
 }
 
-/// All documents with their term statistics.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Documents {
-    terms: Vec<String>,
-    /// Number of documents whose body holds the term.
-    frequency: Vec<u32>,
-    documents: Vec<Document>,
+/// What follows from all documents together.
+#[derive(Debug, Clone, Default)]
+struct Statistics {
     average_body: f32,
     average_question: f32,
+    /// Inverse document frequency by term.
+    idf: Vec<f32>,
     sounds: Sounds,
-    #[serde(skip)]
-    numbers: HashMap<String, TermId>,
 }
 
 impl Documents {
-    /// Analyses `entries`; also gives what the lexical index needs and, per entry, the term lists that the embedder
-    /// needs.
-    pub fn analyze(entries: &[Entry], analyzer: &Analyzer) -> (Self, Vec<LexicalDocument>, Vec<EntryTerms>) {
-        use rayon::prelude::*;
-        let analyzed: Vec<(EntryTerms, Vec<String>)> = entries
-            .par_iter()
-            .map(|entry| {
-                let terms = EntryTerms::of(entry, analyzer);
-                let grams = entry_grams(entry);
-                (terms, grams)
-            })
-            .collect();
-        let mut documents = Self::default();
-        let mut lexical = Vec::with_capacity(entries.len());
-        let mut all_terms = Vec::with_capacity(entries.len());
-        let mut readings: BTreeSet<(String, TermId)> = BTreeSet::new();
-        for (entry, (terms, grams)) in entries.iter().zip(analyzed) {
-            documents.add(entry, &terms);
-            for (reading, term) in &terms.sounds {
-                let id = documents.intern(term);
-                readings.insert((reading.clone(), id));
-            }
-            lexical.push(LexicalDocument {
-                question: terms.question.clone(),
-                phrasings: terms.phrasings.concat(),
-                keywords: terms.keywords.clone(),
-                answer: terms.answer.clone(),
-                grams,
-                readings: terms.readings.concat(),
-            });
-            all_terms.push(terms);
+    /// Adds an entry under the next number. Call [`Documents::finish`] after the last.
+    pub(super) fn add(&mut self, prepared: &Prepared) {
+        let document = Document::new(prepared, |term| self.intern(term));
+        for (reading, term) in &prepared.sounds {
+            let heard = (Arc::from(reading.as_str()), self.intern(term));
+            *self.heard.entry(heard).or_default() += 1;
         }
-        documents.finish();
-        let frequency = |id: TermId| documents.frequency[id as usize];
-        documents.sounds = Sounds::of(readings.into_iter(), frequency);
-        (documents, lexical, all_terms)
+        self.keep(Arc::new(document));
     }
 
-    fn add(&mut self, entry: &Entry, terms: &EntryTerms) {
-        let mut number =
-            |list: &[String]| -> Vec<TermId> { list.iter().map(|term| self.intern(term)).collect() };
-        let document = Document {
-            question: number(&terms.question),
-            phrasings: terms.phrasings.iter().map(|list| number(list)).collect(),
-            keywords: number(&terms.keywords),
-            answer: number(&terms.answer),
-            grams: terms.question_grams.clone(),
-            readings: terms.readings.iter().map(|grams| hashes(grams)).collect(),
-            english: entry.language == Language::En,
-            sorted: Sorted::default(),
-        };
-        let mut unique: Vec<TermId> = document.body_terms().collect();
-        unique.sort_unstable();
-        unique.dedup();
-        for id in unique {
-            self.frequency[id as usize] += 1;
-        }
+    /// Adds a document of an index with the same terms.
+    fn keep(&mut self, document: Arc<Document>) {
+        document.terms().into_iter().for_each(|id| self.frequency[id as usize] += 1);
         self.documents.push(document);
+    }
+
+    /// The documents after a change. `sources` say where each comes from: a number of this index, or what was prepared;
+    /// `gone` are those of this index that no source names, prepared.
+    pub(super) fn amended<'a>(
+        &self,
+        sources: impl Iterator<Item = Result<u32, &'a Prepared>>,
+        gone: impl Iterator<Item = (u32, &'a Prepared)>,
+    ) -> Self {
+        let mut out = Self { documents: Vec::new(), statistics: Statistics::default(), ..self.clone() };
+        for (number, prepared) in gone {
+            self.get(number).terms().into_iter().for_each(|id| out.frequency[id as usize] -= 1);
+            for (reading, term) in &prepared.sounds {
+                let heard = (Arc::from(reading.as_str()), out.intern(term));
+                out.heard.entry(heard).and_modify(|count| *count -= 1);
+            }
+        }
+        out.heard.retain(|_, count| *count > 0);
+        for source in sources {
+            match source {
+                Ok(number) => out.documents.push(Arc::clone(&self.documents[number as usize])),
+                Err(prepared) => out.add(prepared),
+            }
+        }
+        out.finish();
+        out
     }
 
     fn intern(&mut self, term: &str) -> TermId {
@@ -166,51 +216,51 @@ impl Documents {
             return id;
         }
         let id = TermId::try_from(self.terms.len()).expect("fewer than 2^32 terms");
-        self.terms.push(term.to_owned());
+        let term: Arc<str> = Arc::from(term);
+        self.terms.push(Arc::clone(&term));
         self.frequency.push(0);
-        self.numbers.insert(term.to_owned(), id);
+        self.numbers.insert(term, id);
         id
     }
 
-    fn finish(&mut self) {
+    /// Works out what follows from all documents together.
+    pub(super) fn finish(&mut self) {
         let n = self.documents.len().max(1) as f32;
-        self.average_body = self.documents.iter().map(|d| d.body_len() as f32).sum::<f32>() / n;
-        self.average_question = self.documents.iter().map(|d| d.question.len() as f32).sum::<f32>() / n;
-        self.sort();
+        let mean = |of: fn(&Document) -> usize| {
+            self.documents.iter().map(|document| of(document) as f32).sum::<f32>() / n
+        };
+        let idf = |frequency: &u32| idf(self.documents.len(), *frequency);
+        // Words of one sound: the frequent before the rare, then any fixed order that no number depends on.
+        let rank = |id: TermId| (Reverse(self.frequency[id as usize]), self.term(id));
+        let heard = self.heard.keys().map(|(reading, term)| (Arc::clone(reading), *term));
+        self.statistics = Statistics {
+            average_body: mean(Document::body_len),
+            average_question: mean(|document| document.question().len()),
+            idf: self.frequency.iter().map(idf).collect(),
+            sounds: Sounds::of(heard, rank),
+        };
     }
 
-    fn sort(&mut self) {
-        use rayon::prelude::*;
-        let idf: Vec<f32> = (0..self.terms.len()).map(|id| self.idf(Some(id as TermId))).collect();
-        self.documents.par_iter_mut().for_each(|document| {
-            let sorted = |terms: &mut dyn Iterator<Item = TermId>| {
-                let mut list: Vec<TermId> = terms.collect();
-                list.sort_unstable();
-                list
-            };
-            let distinct = |phrasing: &Vec<TermId>| {
-                let mut list = sorted(&mut phrasing.iter().copied());
-                list.dedup();
-                let total = list.iter().map(|id| idf[*id as usize]).sum();
-                (list, total)
-            };
-            let lists = Sorted {
-                question: sorted(&mut document.question.iter().chain(&document.keywords).copied()),
-                title: sorted(&mut document.title_terms()),
-                answer: sorted(&mut document.answer.iter().copied()),
-                phrasings: std::iter::once(&document.question)
-                    .chain(&document.phrasings)
-                    .map(distinct)
-                    .collect(),
-            };
-            document.sorted = lists;
-        });
+    /// For the index's folder.
+    pub(super) fn to_bytes(&self) -> anyhow::Result<Vec<u8>> {
+        let terms: Vec<&str> = self.terms.iter().map(Arc::as_ref).collect();
+        let documents: Vec<&Document> = self.documents.iter().map(Arc::as_ref).collect();
+        let heard: Vec<(&str, TermId, u32)> =
+            self.heard.iter().map(|((reading, term), count)| (reading.as_ref(), *term, *count)).collect();
+        Ok(postcard::to_stdvec(&(terms, documents, heard))?)
     }
 
-    /// Restores what is not stored; call after deserialising.
-    pub(super) fn restore(&mut self) {
-        self.numbers = self.terms.iter().enumerate().map(|(i, term)| (term.clone(), i as TermId)).collect();
-        self.sort();
+    /// From the index's folder.
+    pub(super) fn from_bytes(bytes: &[u8]) -> anyhow::Result<Self> {
+        type Stored<'a> = (Vec<&'a str>, Vec<Document>, Vec<(&'a str, TermId, u32)>);
+        let (terms, documents, heard): Stored<'_> = postcard::from_bytes(bytes)?;
+        let mut out = Self::default();
+        terms.into_iter().for_each(|term| _ = out.intern(term));
+        out.heard =
+            heard.into_iter().map(|(reading, term, count)| ((Arc::from(reading), term), count)).collect();
+        documents.into_iter().for_each(|document| out.keep(Arc::new(document)));
+        out.finish();
+        Ok(out)
     }
 
     /// Number of documents.
@@ -230,12 +280,12 @@ impl Documents {
 
     /// The term's number, if any document holds it.
     pub fn term_id(&self, term: &str) -> Option<TermId> {
-        self.numbers.get(term).copied()
+        self.numbers.get(term).copied().filter(|id| self.frequency[*id as usize] > 0)
     }
 
     /// What the desk's words sound like.
     pub fn sounds(&self) -> &Sounds {
-        &self.sounds
+        &self.statistics.sounds
     }
 
     /// The term with this number.
@@ -243,84 +293,26 @@ impl Documents {
         &self.terms[id as usize]
     }
 
-    /// Number of distinct terms.
-    pub fn term_count(&self) -> usize {
-        self.terms.len()
-    }
-
     /// BM25's inverse document frequency of a term (Robertson–Spärck Jones, plus one: never negative). A term no document
     /// holds gets the highest value.
     pub fn idf(&self, id: Option<TermId>) -> f32 {
-        let n = self.documents.len() as f32;
-        let df = id.map_or(0.0, |id| self.frequency[id as usize] as f32);
-        (1.0 + (n - df + 0.5) / (df + 0.5)).ln()
+        id.map_or_else(|| idf(self.documents.len(), 0), |id| self.statistics.idf[id as usize])
     }
 
     /// Mean number of terms of a body.
     pub fn average_body(&self) -> f32 {
-        self.average_body
+        self.statistics.average_body
     }
 
     /// Mean number of terms of a question.
     pub fn average_question(&self) -> f32 {
-        self.average_question
+        self.statistics.average_question
     }
 }
 
-/// An entry's term lists, for the embedder.
-#[derive(Debug, Clone, Default)]
-pub struct EntryTerms {
-    /// Question.
-    pub question: Vec<String>,
-    /// Phrasings.
-    pub phrasings: Vec<Vec<String>>,
-    /// Keywords.
-    pub keywords: Vec<String>,
-    /// Answer.
-    pub answer: Vec<String>,
-    question_grams: Vec<Vec<u32>>,
-    readings: Vec<Vec<String>>,
-    /// Readings of the terms written with kanji.
-    sounds: BTreeSet<(String, String)>,
-}
-
-impl EntryTerms {
-    /// Analyses one entry.
-    pub fn of(entry: &Entry, analyzer: &Analyzer) -> Self {
-        let question_grams = std::iter::once(&entry.question)
-            .chain(&entry.phrasings)
-            .map(|text| gram_hashes(&normalize(text)))
-            .collect();
-        let terms = |analysis: &Analysis| analysis.terms().map(str::to_owned).collect::<Vec<String>>();
-        let question = analyzer.analyze(&entry.question);
-        let phrasings: Vec<Analysis> =
-            entry.phrasings.iter().map(|phrasing| analyzer.analyze(phrasing)).collect();
-        let answer = analyzer.analyze(&entry.answer);
-        let questions = || std::iter::once(&question).chain(&phrasings);
-        let readings = questions().map(Analysis::reading_grams).collect();
-        let tokens = questions().chain([&answer]).flat_map(|analysis| &analysis.tokens);
-        let sounds = tokens.flat_map(|token| {
-            sounds::readings(token).into_iter().map(|reading| (reading, token.term.clone()))
-        });
-        Self {
-            question: terms(&question),
-            phrasings: phrasings.iter().map(terms).collect(),
-            keywords: entry.keywords.iter().flat_map(|keyword| analyzer.terms(keyword)).collect(),
-            sounds: sounds.collect(),
-            answer: terms(&answer),
-            question_grams,
-            readings,
-        }
-    }
-}
-
-fn entry_grams(entry: &Entry) -> Vec<String> {
-    std::iter::once(&entry.question)
-        .chain(&entry.phrasings)
-        .chain(&entry.keywords)
-        .chain(std::iter::once(&entry.answer))
-        .flat_map(|text| grams(&normalize(text)))
-        .collect()
+fn idf(documents: usize, frequency: u32) -> f32 {
+    let (n, df) = (documents as f32, frequency as f32);
+    (1.0 + (n - df + 0.5) / (df + 0.5)).ln()
 }
 
 /// Sorted, unique 32-bit hashes of a normalised text's character grams.

@@ -4,16 +4,25 @@
 //! tokenisation. Fields: `question`, `phrasings`, `keywords`, `answer`, `body` (all of them together, the strongest
 //! single field), `grams` (character bigrams, the safety net when the dictionary splits a product term wrongly) and
 //! `readings` (katakana trigrams of how it sounds, for kana-only questions and wrong conversions).
+//!
+//! A whole index is never written again. An amended one shares it, leaves out documents, and has a small index in memory
+//! beside it; its statistics, and so its scores, are those of an index built anew.
 
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
+use std::sync::Arc;
 
-use tantivy::collector::TopDocs;
-use tantivy::query::{BooleanQuery, BoostQuery, Occur, Query, TermQuery};
+use tantivy::directory::RamDirectory;
+use tantivy::query::{
+    Bm25StatisticsProvider, BooleanQuery, BoostQuery, EnableScoring, Occur, Query, TermQuery, Weight,
+};
 use tantivy::schema::{
     FAST, Field, IndexRecordOption, NumericOptions, Schema, TextFieldIndexing, TextOptions,
 };
 use tantivy::tokenizer::{PreTokenizedString, Token};
-use tantivy::{Index, IndexReader, IndexWriter, ReloadPolicy, TantivyDocument, Term};
+use tantivy::{Index, IndexWriter, ReloadPolicy, Searcher, SingleSegmentIndexWriter, TantivyDocument, Term};
+
+use super::vector::top;
 
 /// What is indexed of one entry: index terms by field.
 #[derive(Debug, Clone, Default)]
@@ -63,10 +72,41 @@ pub struct QueryTerm {
 #[error("lexical index: {0}")]
 pub struct LexicalError(#[from] tantivy::TantivyError);
 
-/// BM25 index; documents are numbered as they were added.
+/// BM25 index.
 pub struct LexicalIndex {
-    reader: IndexReader,
     fields: Fields,
+    whole: Arc<Shelf>,
+    /// What was changed since; `None` in a whole index.
+    amendment: Option<Amendment>,
+    totals: Totals,
+}
+
+/// Documents in one tantivy index.
+struct Shelf {
+    searcher: Searcher,
+    /// By segment and document: its number.
+    numbers: Vec<Vec<u32>>,
+    totals: Totals,
+}
+
+/// What an amended index has beside the whole one.
+struct Amendment {
+    /// By number in the whole index: the number now, or [`GONE`].
+    renumbered: Vec<u32>,
+    /// Documents that are new.
+    added: Shelf,
+    /// In how many of the documents that are gone a term occurs.
+    withdrawn: HashMap<Term, u64>,
+}
+
+/// Number of a document that is no longer there.
+const GONE: u32 = u32::MAX;
+
+/// Documents, and terms by field.
+#[derive(Debug, Clone, Copy, Default)]
+struct Totals {
+    documents: u64,
+    terms: [u64; Fields::COUNT],
 }
 
 #[derive(Clone, Copy)]
@@ -81,8 +121,10 @@ struct Fields {
     readings: Field,
 }
 
-/// Memory for the writer, bytes; tantivy's minimum is 15 MB.
-const WRITER_MEMORY: usize = 64 << 20;
+/// Memory for the writer of a whole index, bytes; tantivy's minimum is 15 MB.
+const WRITER_MEMORY: usize = 32 << 20;
+/// Memory that the writer of an amendment expects to need.
+const AMENDMENT_MEMORY: usize = 4 << 20;
 
 fn schema() -> (Schema, Fields) {
     let mut builder = Schema::builder();
@@ -109,31 +151,56 @@ fn schema() -> (Schema, Fields) {
 /// Name of the fast field that holds a document's number.
 const NUMBER: &str = "number";
 
-impl LexicalIndex {
-    /// Builds the index in `folder` (must be empty) or, without one, in memory. Commits before it returns.
+/// Writes a whole index, document by document.
+pub struct LexicalWriter {
+    fields: Fields,
+    index: Index,
+    writer: IndexWriter,
+    documents: u64,
+}
+
+impl LexicalWriter {
+    /// Begins an index in `folder` (must be empty) or, without one, in memory.
     ///
     /// # Errors
     /// When tantivy cannot write.
-    pub fn build(folder: Option<&Path>, documents: &[LexicalDocument]) -> Result<Self, LexicalError> {
+    pub fn new(folder: Option<&Path>) -> Result<Self, LexicalError> {
         let (schema, fields) = schema();
         let index = match folder {
             Some(folder) => Index::create_in_dir(folder, schema)?,
             None => Index::create_in_ram(schema),
         };
-        // One thread, one segment: documents keep their order and a search reads one segment only.
-        let mut writer: IndexWriter = index.writer_with_num_threads(1, WRITER_MEMORY)?;
-        for (number, document) in documents.iter().enumerate() {
-            writer.add_document(fields.document(number, document))?;
-        }
-        writer.commit()?;
-        let segments = index.searchable_segment_ids()?;
-        if segments.len() > 1 {
-            writer.merge(&segments).wait()?;
-        }
-        writer.wait_merging_threads()?;
-        Self::with(index, fields)
+        // One thread, and one segment in the end: a search then reads one segment only.
+        let writer = index.writer_with_num_threads(1, WRITER_MEMORY)?;
+        Ok(Self { fields, index, writer, documents: 0 })
     }
 
+    /// Adds a document under the next number.
+    ///
+    /// # Errors
+    /// When tantivy cannot write.
+    pub fn add(&mut self, document: &LexicalDocument) -> Result<(), LexicalError> {
+        self.writer.add_document(self.fields.document(self.documents, document))?;
+        self.documents += 1;
+        Ok(())
+    }
+
+    /// Commits.
+    ///
+    /// # Errors
+    /// When tantivy cannot write.
+    pub fn finish(mut self) -> Result<LexicalIndex, LexicalError> {
+        self.writer.commit()?;
+        let segments = self.index.searchable_segment_ids()?;
+        if segments.len() > 1 {
+            self.writer.merge(&segments).wait()?;
+        }
+        self.writer.wait_merging_threads()?;
+        LexicalIndex::whole(self.fields, &self.index)
+    }
+}
+
+impl LexicalIndex {
     /// Opens the index in `folder`.
     ///
     /// # Errors
@@ -150,17 +217,54 @@ impl LexicalIndex {
             let message = format!("{} is damaged", file.display());
             return Err(LexicalError(tantivy::TantivyError::InternalError(message)));
         }
-        Self::with(index, fields)
+        Self::whole(fields, &index)
     }
 
-    fn with(index: Index, fields: Fields) -> Result<Self, LexicalError> {
-        let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
-        Ok(Self { reader, fields })
+    fn whole(fields: Fields, index: &Index) -> Result<Self, LexicalError> {
+        let shelf = Shelf::of(fields, index)?;
+        Ok(Self { fields, totals: shelf.totals, whole: Arc::new(shelf), amendment: None })
+    }
+
+    /// The index after a change. `renumbered` has, by number in the whole index, the number now, `None` for those that
+    /// are gone; `gone` are what those were, in any order, `added` what is new with its numbers.
+    ///
+    /// # Errors
+    /// When tantivy cannot write.
+    pub fn amended(
+        &self,
+        renumbered: impl Iterator<Item = Option<u32>>,
+        gone: impl Iterator<Item = LexicalDocument>,
+        added: impl Iterator<Item = (u32, LexicalDocument)>,
+    ) -> Result<Self, LexicalError> {
+        let fields = self.fields;
+        let mut totals = self.whole.totals;
+        let mut withdrawn: HashMap<Term, u64> = HashMap::new();
+        for document in gone {
+            totals.documents -= 1;
+            for (slot, (field, terms)) in fields.lists(&document).into_iter().enumerate() {
+                totals.terms[slot] -= terms.len() as u64;
+                for term in terms.into_iter().collect::<HashSet<_>>() {
+                    *withdrawn.entry(Term::from_field_text(field, term)).or_default() += 1;
+                }
+            }
+        }
+        let builder = Index::builder().schema(schema().0);
+        let mut writer: SingleSegmentIndexWriter =
+            builder.single_segment_index_writer(RamDirectory::create(), AMENDMENT_MEMORY)?;
+        for (number, document) in added {
+            writer.add_document(fields.document(number.into(), &document))?;
+        }
+        let added = Shelf::of(fields, &writer.finalize()?)?;
+        totals.documents += added.totals.documents;
+        totals.terms.iter_mut().zip(added.totals.terms).for_each(|(sum, terms)| *sum += terms);
+        let renumbered = renumbered.map(|number| number.unwrap_or(GONE)).collect();
+        let amendment = Some(Amendment { renumbered, added, withdrawn });
+        Ok(Self { fields, whole: Arc::clone(&self.whole), amendment, totals })
     }
 
     /// Number of documents.
     pub fn len(&self) -> usize {
-        usize::try_from(self.reader.searcher().num_docs()).expect("fits in memory")
+        usize::try_from(self.totals.documents).expect("fits in memory")
     }
 
     /// Whether the index has no document.
@@ -177,37 +281,102 @@ impl LexicalIndex {
             return Ok(Vec::new());
         }
         let clauses = terms.iter().map(|term| (Occur::Should, self.fields.query(term))).collect();
-        let searcher = self.reader.searcher();
-        let found =
-            searcher.search(&BooleanQuery::new(clauses), &TopDocs::with_limit(limit).order_by_score())?;
-        let mut hits = Vec::with_capacity(found.len());
-        for (score, address) in found {
-            let numbers = searcher.segment_reader(address.segment_ord).fast_fields().u64(NUMBER)?;
-            let number = numbers.first(address.doc_id).unwrap_or_default();
-            hits.push((u32::try_from(number).expect("numbered by usize below 2^32"), score));
+        let scoring = EnableScoring::enabled_from_statistics_provider(self, &self.whole.searcher);
+        let weight = BooleanQuery::new(clauses).weight(scoring)?;
+        let mut scored: Vec<(u32, f32)> = Vec::new();
+        // Every match is scored, each by the same sum in the same order: what is skipped, and so how a sum is rounded and
+        // which of two equal documents is the last of `limit`, must not depend on how documents lie on shelves.
+        self.whole.each(weight.as_ref(), &mut |number, score| {
+            let number = self.amendment.as_ref().map_or(number, |made| made.renumbered[number as usize]);
+            if number != GONE {
+                scored.push((number, score));
+            }
+        })?;
+        if let Some(made) = &self.amendment {
+            made.added.each(weight.as_ref(), &mut |number, score| scored.push((number, score)))?;
         }
-        hits.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-        Ok(hits)
+        Ok(top(scored, limit))
+    }
+}
+
+impl Bm25StatisticsProvider for LexicalIndex {
+    fn total_num_tokens(&self, field: Field) -> tantivy::Result<u64> {
+        let slot = self.fields.text().iter().position(|own| *own == field);
+        Ok(slot.map_or(0, |slot| self.totals.terms[slot]))
+    }
+
+    fn total_num_docs(&self) -> tantivy::Result<u64> {
+        Ok(self.totals.documents)
+    }
+
+    fn doc_freq(&self, term: &Term) -> tantivy::Result<u64> {
+        let whole = self.whole.searcher.doc_freq(term)?;
+        let Some(made) = &self.amendment else { return Ok(whole) };
+        Ok(whole + made.added.searcher.doc_freq(term)? - made.withdrawn.get(term).copied().unwrap_or(0))
+    }
+}
+
+impl Shelf {
+    fn of(fields: Fields, index: &Index) -> Result<Self, LexicalError> {
+        let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
+        let searcher = reader.searcher();
+        let mut numbers = Vec::new();
+        let mut totals = Totals::default();
+        for segment in searcher.segment_readers() {
+            let column = segment.fast_fields().u64(NUMBER)?;
+            let number =
+                |doc| column.first(doc).and_then(|number| u32::try_from(number).ok()).unwrap_or(GONE);
+            numbers.push((0..segment.max_doc()).map(number).collect());
+            totals.documents += u64::from(segment.max_doc());
+            for (sum, field) in totals.terms.iter_mut().zip(fields.text()) {
+                *sum += segment.inverted_index(field)?.total_num_tokens();
+            }
+        }
+        Ok(Self { searcher, numbers, totals })
+    }
+
+    /// Visits every match with its number and score.
+    fn each(&self, weight: &dyn Weight, visit: &mut dyn FnMut(u32, f32)) -> Result<(), LexicalError> {
+        for (segment, numbers) in self.searcher.segment_readers().iter().zip(&self.numbers) {
+            weight.for_each(segment, &mut |doc, score| visit(numbers[doc as usize], score))?;
+        }
+        Ok(())
     }
 }
 
 impl Fields {
-    fn document(&self, number: usize, document: &LexicalDocument) -> TantivyDocument {
+    /// Number of text fields.
+    const COUNT: usize = 7;
+
+    /// The text fields.
+    fn text(&self) -> [Field; Self::COUNT] {
+        [self.question, self.phrasings, self.keywords, self.answer, self.body, self.grams, self.readings]
+    }
+
+    /// What of a document is indexed in each text field.
+    fn lists<'a>(&self, document: &'a LexicalDocument) -> [(Field, Vec<&'a String>); Self::COUNT] {
+        let LexicalDocument { question, phrasings, keywords, answer, grams, readings } = document;
+        let kept = |parts: &[&'a Vec<String>]| {
+            let terms = parts.iter().flat_map(|terms| terms.iter());
+            terms.filter(|term| term.len() <= LONGEST_TERM).collect()
+        };
+        [
+            (self.question, kept(&[question])),
+            (self.phrasings, kept(&[phrasings])),
+            (self.keywords, kept(&[keywords])),
+            (self.answer, kept(&[answer])),
+            (self.body, kept(&[question, phrasings, keywords, answer])),
+            (self.grams, kept(&[grams])),
+            (self.readings, kept(&[readings])),
+        ]
+    }
+
+    fn document(&self, number: u64, document: &LexicalDocument) -> TantivyDocument {
         let mut out = TantivyDocument::new();
-        out.add_u64(self.number, number as u64);
-        let parts = [
-            (self.question, &document.question),
-            (self.phrasings, &document.phrasings),
-            (self.keywords, &document.keywords),
-            (self.answer, &document.answer),
-        ];
-        for (field, terms) in parts {
-            out.add_pre_tokenized_text(field, pre_tokenized(terms.iter()));
+        out.add_u64(self.number, number);
+        for (field, terms) in self.lists(document) {
+            out.add_pre_tokenized_text(field, pre_tokenized(&terms));
         }
-        let body = parts.iter().flat_map(|(_, terms)| terms.iter());
-        out.add_pre_tokenized_text(self.body, pre_tokenized(body));
-        out.add_pre_tokenized_text(self.grams, pre_tokenized(document.grams.iter()));
-        out.add_pre_tokenized_text(self.readings, pre_tokenized(document.readings.iter()));
         out
     }
 
@@ -227,24 +396,21 @@ impl Fields {
 /// Longest term kept, bytes; tantivy panics beyond 65,530.
 const LONGEST_TERM: usize = 1_000;
 
-fn pre_tokenized<'a>(terms: impl Iterator<Item = &'a String>) -> PreTokenizedString {
-    let tokens = terms
-        .filter(|term| term.len() <= LONGEST_TERM)
-        .enumerate()
-        .map(|(position, term)| Token {
-            offset_from: 0,
-            offset_to: 0,
-            position,
-            text: term.clone(),
-            position_length: 1,
-        })
-        .collect();
-    PreTokenizedString { text: String::new(), tokens }
+fn pre_tokenized(terms: &[&String]) -> PreTokenizedString {
+    let token = |(position, term): (usize, &&String)| Token {
+        offset_from: 0,
+        offset_to: 0,
+        position,
+        text: (*term).clone(),
+        position_length: 1,
+    };
+    PreTokenizedString { text: String::new(), tokens: terms.iter().enumerate().map(token).collect() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn words(text: &str) -> Vec<String> {
         text.split_whitespace().map(str::to_owned).collect()
@@ -252,6 +418,12 @@ mod tests {
 
     fn document(question: &str, answer: &str) -> LexicalDocument {
         LexicalDocument { question: words(question), answer: words(answer), ..Default::default() }
+    }
+
+    fn built(documents: &[LexicalDocument]) -> LexicalIndex {
+        let mut writer = LexicalWriter::new(None).expect("in memory");
+        documents.iter().for_each(|document| writer.add(document).expect("in memory"));
+        writer.finish().expect("in memory")
     }
 
     fn body(term: &str) -> QueryTerm {
@@ -262,7 +434,7 @@ mod tests {
     fn the_rarer_term_decides_and_ties_keep_document_order() {
         let documents =
             [document("出金 手数料", "440 円"), document("出金 時間", "翌日"), document("入金 時間", "翌日")];
-        let index = LexicalIndex::build(None, &documents).expect("built in memory");
+        let index = built(&documents);
         let hits = index.search(&[body("出金"), body("手数料")], 10).expect("searched");
         assert_eq!(hits.iter().map(|hit| hit.0).collect::<Vec<_>>(), [0, 1]);
         let ties = index.search(&[body("翌日")], 10).expect("searched");
@@ -273,11 +445,48 @@ mod tests {
     #[test]
     fn weight_scales_the_score_and_a_huge_term_is_harmless() {
         let huge = document(&"x".repeat(70_000), "出金");
-        let index = LexicalIndex::build(None, &[huge, document("入金", "")]).expect("built in memory");
+        let index = built(&[huge, document("入金", "")]);
         let score = |weight| {
             let term = QueryTerm { weight, ..body("出金") };
             index.search(&[term], 1).expect("searched")[0].1
         };
         assert!((score(2.0) - 2.0 * score(1.0)).abs() < 1e-5);
+    }
+
+    proptest! {
+        /// Whatever is left out and added, in whatever order: scores are those of an index built of what is left.
+        #[test]
+        fn an_amended_index_scores_as_one_built_anew(
+            before in prop::collection::vec("[a-d]( [a-f]){0,6}", 1..12),
+            kept in prop::collection::vec(any::<bool>(), 12),
+            added in prop::collection::vec("[a-d]( [a-f]){0,6}", 0..5),
+            behind in any::<bool>(),
+            limit in 1_usize..9,
+        ) {
+            let documents = |texts: &[String]| -> Vec<LexicalDocument> {
+                texts.iter().map(|text| document(&text[..1], text)).collect()
+            };
+            let stays = |i: usize| kept[i];
+            let left: Vec<String> = (0..before.len()).filter(|&i| stays(i)).map(|i| before[i].clone()).collect();
+            let gone: Vec<String> = (0..before.len()).filter(|&i| !stays(i)).map(|i| before[i].clone()).collect();
+            // New ones come before or behind those that stay.
+            let (first_kept, first_added) = if behind { (0, left.len()) } else { (added.len(), 0) };
+            let mut next = first_kept as u32;
+            let renumbered = (0..before.len()).map(|i| stays(i).then(|| { next += 1; next - 1 }));
+            let new = documents(&added).into_iter().enumerate().map(|(i, d)| ((first_added + i) as u32, d));
+            let amended = built(&documents(&before))
+                .amended(renumbered, documents(&gone).into_iter(), new)
+                .expect("in memory");
+            let now = if behind { [left, added].concat() } else { [added, left].concat() };
+            let anew = built(&documents(&now));
+            prop_assert_eq!(amended.len(), anew.len());
+            let query: Vec<QueryTerm> = ["a", "b", "e", "f", "z"].into_iter().flat_map(|term| {
+                [body(term), QueryTerm { field: LexicalField::Question, weight: 0.3, ..body(term) }]
+            }).collect();
+            prop_assert_eq!(
+                amended.search(&query, limit).expect("searched"),
+                anew.search(&query, limit).expect("searched")
+            );
+        }
     }
 }

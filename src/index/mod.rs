@@ -1,31 +1,37 @@
 //! The index, built from one Snapshot: lexical (BM25), forward (terms by entry) and dense (vectors). Rebuildable at any
 //! time; the database stays the source of truth.
 //!
-//! On disk an index is a folder named after its fingerprint, which covers snapshot, Analyzer, dictionary, model and
-//! [`INDEX_VERSION`]. A folder that does not match, is truncated or is gone is rebuilt, never served.
+//! A whole index can be written to a folder. For a later Snapshot it is *amended*: what an entry gives by itself is taken
+//! over where the entry is the same, what depends on all entries is worked out again, so that an amended index answers as
+//! one built anew.
 
 pub mod documents;
+pub mod folder;
 pub mod lexical;
+mod mapped;
+pub mod prepared;
 mod simd;
 pub mod sounds;
 pub mod vector;
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use anyhow::Context;
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::embed::Embedder;
 use crate::kb::{Entry, Snapshot};
 use crate::text::Analyzer;
 use documents::Documents;
-use lexical::LexicalIndex;
+use folder::{Sealed, Unsealed};
+use lexical::{LexicalIndex, LexicalWriter};
+use prepared::{Prepared, prepare, same_text};
 use vector::VectorIndex;
 
 /// Raise when the meaning or layout of anything on disk changes.
-pub const INDEX_VERSION: u32 = 3;
+pub const INDEX_VERSION: u32 = 4;
+
+/// Entries prepared at a time: enough for all cores, few enough that their terms take little memory.
+const BATCH: usize = 256;
 
 /// All that retrieval and ranking read.
 pub struct Index {
@@ -39,24 +45,6 @@ pub struct Index {
     pub fingerprint: String,
 }
 
-/// How an index came to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Origin {
-    /// Read from disk.
-    Opened,
-    /// Built anew.
-    Built,
-}
-
-/// Written last; its presence and hashes say that the folder is whole.
-#[derive(Debug, Serialize, Deserialize)]
-struct Manifest {
-    fingerprint: String,
-    documents_sha256: String,
-    vectors_sha256: Option<String>,
-}
-
-const MANIFEST: &str = "index.json";
 const DOCUMENTS: &str = "documents.bin";
 const VECTORS: &str = "vectors.bin";
 const LEXICAL: &str = "lexical";
@@ -73,118 +61,149 @@ pub fn fingerprint(snapshot: &Snapshot, analyzer: &Analyzer, embedder: Option<&d
 }
 
 impl Index {
-    /// Builds in memory.
+    /// Builds whole: in memory or, with a folder, on disk as far as it can be.
     ///
     /// # Errors
-    /// When the lexical index cannot be written.
+    /// When the folder cannot be written.
     pub fn build(
         snapshot: &Snapshot,
         analyzer: &Analyzer,
         embedder: Option<&dyn Embedder>,
+        folder: Option<&mut Unsealed>,
     ) -> anyhow::Result<Self> {
-        let fingerprint = fingerprint(snapshot, analyzer, embedder);
-        Self::build_parts(None, &snapshot.entries, analyzer, embedder, fingerprint)
+        let place = folder.as_ref().map(|folder| folder.folder(LEXICAL)).transpose()?;
+        let mut lexical = LexicalWriter::new(place.as_deref())?;
+        let mut documents = Documents::default();
+        let mut vectors = embedder.map(|embedder| VectorIndex::new(embedder.dimension()));
+        for batch in snapshot.entries.chunks(BATCH) {
+            let batch: Vec<&Entry> = batch.iter().map(Arc::as_ref).collect();
+            for prepared in prepare(&batch, analyzer, embedder)? {
+                lexical.add(&prepared.lexical())?;
+                documents.add(&prepared);
+                vectors.iter_mut().for_each(|vectors| vectors.add(&prepared));
+            }
+        }
+        documents.finish();
+        let lexical = lexical.finish()?;
+        if let Some(folder) = folder {
+            folder.write(DOCUMENTS, &documents.to_bytes()?)?;
+            if let Some(vectors) = &vectors {
+                folder.write(VECTORS, &vectors.to_bytes()?)?;
+            }
+        }
+        Ok(Self { lexical, documents, vectors, fingerprint: fingerprint(snapshot, analyzer, embedder) })
     }
 
-    /// Opens the index of these parts under `folder`, or builds it there when it is missing or damaged; then removes
-    /// older ones.
+    /// Reads what [`Index::build`] wrote; `fingerprint` is what it had.
     ///
     /// # Errors
-    /// When the folder cannot be written.
-    pub fn open_or_build(
-        folder: &Path,
-        snapshot: &Snapshot,
-        analyzer: &Analyzer,
-        embedder: Option<&dyn Embedder>,
-    ) -> anyhow::Result<(Self, Origin)> {
-        let fingerprint = fingerprint(snapshot, analyzer, embedder);
-        let home = folder.join(&fingerprint[..16]);
-        match Self::open(&home, &fingerprint) {
-            Ok(index) => return Ok((index, Origin::Opened)),
-            Err(error) if home.exists() => tracing::warn!("index {} is rebuilt: {error:#}", home.display()),
-            Err(_) => tracing::info!("building the index {}", home.display()),
-        }
-        let index = Self::build_on_disk(folder, &home, snapshot, analyzer, embedder, fingerprint)?;
-        remove_others(folder, &home);
-        Ok((index, Origin::Built))
-    }
-
-    fn open(home: &Path, fingerprint: &str) -> anyhow::Result<Self> {
-        let manifest: Manifest = serde_json::from_slice(&fs::read(home.join(MANIFEST))?)?;
-        anyhow::ensure!(manifest.fingerprint == fingerprint, "it was built from something else");
-        let mut documents: Documents = read_checked(&home.join(DOCUMENTS), &manifest.documents_sha256)?;
-        documents.restore();
-        let vectors: Option<VectorIndex> = match &manifest.vectors_sha256 {
-            Some(hash) => Some(read_checked(&home.join(VECTORS), hash)?),
-            None => None,
-        };
-        let lexical = LexicalIndex::open(&home.join(LEXICAL))?;
-        anyhow::ensure!(lexical.len() == documents.len(), "its parts hold different numbers of entries");
-        Ok(Self { lexical, documents, vectors, fingerprint: fingerprint.to_owned() })
-    }
-
-    fn build_on_disk(
-        folder: &Path,
-        home: &Path,
-        snapshot: &Snapshot,
-        analyzer: &Analyzer,
-        embedder: Option<&dyn Embedder>,
-        fingerprint: String,
-    ) -> anyhow::Result<Self> {
-        let aside = folder.join(format!("building-{}", std::process::id()));
-        if aside.exists() {
-            fs::remove_dir_all(&aside)?;
-        }
-        fs::create_dir_all(aside.join(LEXICAL)).with_context(|| {
-            format!("cannot create {}; choose a writable folder with --data", aside.display())
-        })?;
-        let index = Self::build_parts(Some(&aside), &snapshot.entries, analyzer, embedder, fingerprint)?;
-        let documents_sha256 = write_hashed(&aside.join(DOCUMENTS), &index.documents)?;
-        let vectors_sha256 =
-            index.vectors.as_ref().map(|vectors| write_hashed(&aside.join(VECTORS), vectors)).transpose()?;
-        let manifest = Manifest { fingerprint: index.fingerprint.clone(), documents_sha256, vectors_sha256 };
-        fs::write(aside.join(MANIFEST), serde_json::to_vec_pretty(&manifest)?)?;
-        if home.exists() {
-            fs::remove_dir_all(home)?;
-        }
-        fs::rename(&aside, home)?;
-        Self::open(home, &index.fingerprint).context("the index just built cannot be read back")
-    }
-
-    fn build_parts(
-        aside: Option<&Path>,
-        entries: &[Entry],
-        analyzer: &Analyzer,
-        embedder: Option<&dyn Embedder>,
-        fingerprint: String,
-    ) -> anyhow::Result<Self> {
-        let (documents, lexical, terms) = Documents::analyze(entries, analyzer);
-        let vectors = embedder.map(|embedder| VectorIndex::build(entries, &terms, embedder)).transpose()?;
-        let lexical = LexicalIndex::build(aside.map(|aside| aside.join(LEXICAL)).as_deref(), &lexical)?;
+    /// When something is missing or damaged.
+    pub fn open(folder: &Sealed, fingerprint: String) -> anyhow::Result<Self> {
+        let (documents, vectors) = rayon::join(
+            || Documents::from_bytes(folder.file(DOCUMENTS)?.bytes()),
+            || folder.has(VECTORS).then(|| VectorIndex::from_file(folder.file(VECTORS)?)).transpose(),
+        );
+        let (documents, vectors) = (documents?, vectors?);
+        let lexical = LexicalIndex::open(&folder.path().join(LEXICAL))?;
+        let same = vectors.as_ref().is_none_or(|vectors| vectors.len() == documents.len());
+        anyhow::ensure!(
+            same && lexical.len() == documents.len(),
+            "its parts hold different numbers of entries"
+        );
         Ok(Self { lexical, documents, vectors, fingerprint })
     }
-}
 
-fn write_hashed<T: Serialize>(path: &Path, value: &T) -> anyhow::Result<String> {
-    let bytes = postcard::to_stdvec(value)?;
-    fs::write(path, &bytes).with_context(|| format!("cannot write {}", path.display()))?;
-    Ok(hex::encode(Sha256::digest(&bytes)))
-}
-
-fn read_checked<T: for<'a> Deserialize<'a>>(path: &Path, sha256: &str) -> anyhow::Result<T> {
-    let bytes = fs::read(path)?;
-    anyhow::ensure!(hex::encode(Sha256::digest(&bytes)) == sha256, "{} is damaged", path.display());
-    Ok(postcard::from_bytes(&bytes)?)
-}
-
-/// Removes indexes of earlier snapshots and builds that were cut short. Failing to is harmless.
-fn remove_others(folder: &Path, home: &Path) {
-    let Ok(listing) = fs::read_dir(folder) else { return };
-    for path in
-        listing.flatten().map(|item| item.path()).filter(|path: &PathBuf| path != home && path.is_dir())
-    {
-        if let Err(error) = fs::remove_dir_all(&path) {
-            tracing::warn!("an old index stays at {}: {error}", path.display());
+    /// The index of `wanted`, where this is the whole index of `held`, by the same analyzer and embedder.
+    ///
+    /// # Errors
+    /// When the lexical part cannot be written.
+    pub fn amended(
+        &self,
+        held: &Snapshot,
+        wanted: &Snapshot,
+        analyzer: &Analyzer,
+        embedder: Option<&dyn Embedder>,
+    ) -> anyhow::Result<Self> {
+        let Change { sources, gone } = Change::between(&held.entries, &wanted.entries);
+        let come =
+            sources.iter().zip(0_u32..).filter(|(source, _)| source.is_none()).map(|(_, number)| number);
+        let new = numbered(come, &wanted.entries, analyzer, embedder)?;
+        let gone = numbered(gone.into_iter(), &held.entries, analyzer, None)?;
+        let placed = || {
+            let mut new = new.iter().map(|(_, prepared)| prepared);
+            sources.iter().filter_map(move |source| source.map(Ok).or_else(|| new.next().map(Err)))
+        };
+        let mut renumbered = vec![None; held.entries.len()];
+        for (number, source) in sources.iter().enumerate() {
+            source.iter().for_each(|held| renumbered[*held as usize] = Some(number as u32));
         }
+        Ok(Self {
+            lexical: self.lexical.amended(
+                renumbered.into_iter(),
+                gone.iter().map(|(_, prepared)| prepared.lexical()),
+                new.iter().map(|(number, prepared)| (*number, prepared.lexical())),
+            )?,
+            documents: self
+                .documents
+                .amended(placed(), gone.iter().map(|(number, prepared)| (*number, prepared))),
+            vectors: self.vectors.as_ref().map(|vectors| vectors.amended(placed())),
+            fingerprint: fingerprint(wanted, analyzer, embedder),
+        })
+    }
+}
+
+/// The entries with these numbers, prepared.
+fn numbered(
+    numbers: impl Iterator<Item = u32>,
+    entries: &[Arc<Entry>],
+    analyzer: &Analyzer,
+    embedder: Option<&dyn Embedder>,
+) -> anyhow::Result<Vec<(u32, Prepared)>> {
+    let numbers: Vec<u32> = numbers.collect();
+    let mut out = Vec::with_capacity(numbers.len());
+    for batch in numbers.chunks(BATCH) {
+        let entries: Vec<&Entry> = batch.iter().map(|number| entries[*number as usize].as_ref()).collect();
+        out.extend(batch.iter().copied().zip(prepare(&entries, analyzer, embedder)?));
+    }
+    Ok(out)
+}
+
+/// How one line of entries becomes another.
+pub struct Change {
+    /// By number now: the number before of the same text, if there is one.
+    sources: Vec<Option<u32>>,
+    /// Numbers before that are no source.
+    gone: Vec<u32>,
+}
+
+impl Change {
+    /// Compares two lists of entries, each in id order.
+    pub fn between(held: &[Arc<Entry>], wanted: &[Arc<Entry>]) -> Self {
+        let mut gone = Vec::new();
+        let mut before = held.iter().zip(0_u32..).peekable();
+        let mut source = |entry: &Arc<Entry>| {
+            while let Some((_, number)) = before.next_if(|(other, _)| other.id < entry.id) {
+                gone.push(number);
+            }
+            let (other, number) = before.next_if(|(other, _)| other.id == entry.id)?;
+            if Arc::ptr_eq(other, entry) || same_text(other, entry) {
+                return Some(number);
+            }
+            gone.push(number);
+            None
+        };
+        let sources = wanted.iter().map(&mut source).collect();
+        gone.extend(before.map(|(_, number)| number));
+        Self { sources, gone }
+    }
+
+    /// How many entries differ, the larger of those that go and those that come.
+    pub fn len(&self) -> usize {
+        self.gone.len().max(self.sources.iter().filter(|source| source.is_none()).count())
+    }
+
+    /// Whether nothing differs.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 }

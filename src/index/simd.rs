@@ -1,5 +1,5 @@
-//! Dot product of int8 rows with an int16 query: AVX2 where the processor has it, plain Rust elsewhere. One of two modules
-//! allowed to use `unsafe` (the other is in the transformer tier).
+//! Dot product of int8 rows with an int16 query: AVX2 where the processor has it, plain Rust elsewhere. With `mapped` and
+//! the transformer tier, all that is allowed to use `unsafe`.
 #![expect(unsafe_code, reason = "calls a target-feature function after checking for the feature")]
 
 /// Sum of products. Both slices have the same length; |query| ≤ 8191 keeps 2,000 dimensions within i32.

@@ -3,8 +3,7 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
-
-use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 use super::documents::TermId;
 use crate::text::Token;
@@ -16,9 +15,9 @@ const SHORTEST: usize = 3;
 const HOMOPHONES: usize = 2;
 
 /// Readings (katakana) of the terms that entries write with kanji.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Sounds {
-    readings: HashMap<String, Vec<TermId>>,
+    readings: HashMap<Arc<str>, Vec<TermId>>,
     /// Length of the longest reading, characters.
     longest: usize,
 }
@@ -33,8 +32,8 @@ pub struct Heard {
 }
 
 impl Sounds {
-    /// Learns readings; `frequency` decides between words of one sound.
-    pub fn of(pairs: impl Iterator<Item = (String, TermId)>, frequency: impl Fn(TermId) -> u32) -> Self {
+    /// Learns readings; of words of one sound those whose `rank` is least come first.
+    pub fn of<R: Ord>(pairs: impl Iterator<Item = (Arc<str>, TermId)>, rank: impl Fn(TermId) -> R) -> Self {
         let mut sounds = Self::default();
         for (reading, term) in pairs {
             let length = reading.chars().count();
@@ -47,7 +46,7 @@ impl Sounds {
             }
         }
         for terms in sounds.readings.values_mut() {
-            terms.sort_by_key(|term| (std::cmp::Reverse(frequency(*term)), *term));
+            terms.sort_by_cached_key(|term| rank(*term));
             terms.truncate(HOMOPHONES);
         }
         sounds
@@ -86,7 +85,7 @@ impl Sounds {
 
     /// The terms that sound like `kana`, the most frequent first.
     pub fn word(&self, kana: &[char]) -> Option<&[TermId]> {
-        self.readings.get(&kana.iter().collect::<String>()).map(Vec::as_slice)
+        self.readings.get(kana.iter().collect::<String>().as_str()).map(Vec::as_slice)
     }
 }
 
@@ -153,8 +152,8 @@ mod tests {
             ("シュッキン", 6),
             ("エン", 7),
         ];
-        let pairs = pairs.into_iter().map(|(reading, term)| (reading.to_owned(), term));
-        let sounds = Sounds::of(pairs, |term| if term == 6 { 9 } else { 1 });
+        let pairs = pairs.into_iter().map(|(reading, term)| (Arc::from(reading), term));
+        let sounds = Sounds::of(pairs, |term| (term != 6, term));
         assert_eq!(
             heard(&sounds, "ニュウキンノテスウリョウハ"),
             [("ニュウキン".to_owned(), 1), ("テスウリョウ".to_owned(), 3)]

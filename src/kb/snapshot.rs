@@ -1,6 +1,7 @@
 //! The immutable set an index is built from: published entries, vocabulary, rules, wording, small talk.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use jiff::civil::Date;
 use sha2::{Digest, Sha256};
@@ -13,8 +14,8 @@ use crate::text::Vocabulary;
 pub struct Snapshot {
     /// The desk.
     pub desk: Desk,
-    /// Entries served, in id order.
-    pub entries: Vec<Entry>,
+    /// Entries served, in id order; shared between snapshots in which they are the same.
+    pub entries: Vec<Arc<Entry>>,
     /// Synonyms and user dictionary.
     pub vocabulary: Vocabulary,
     /// Must-hand-off rules.
@@ -51,10 +52,17 @@ pub struct DeskFiles {
 impl Snapshot {
     /// The snapshot served on `today`: published entries within their validity.
     pub fn of(files: DeskFiles, today: Date) -> Self {
-        let DeskFiles { desk, mut entries, vocabulary, rules, wording, smalltalk, examples } = files;
+        let mut entries = files.entries;
         entries.retain(|entry| entry.is_served_on(today));
+        Self::held(DeskFiles { entries, ..files })
+    }
+
+    /// A snapshot of all `files` hold, for which somebody has seen to it that it may be served.
+    pub fn held(files: DeskFiles) -> Self {
+        let DeskFiles { desk, mut entries, vocabulary, rules, wording, smalltalk, examples } = files;
         entries.sort_by(|a, b| a.id.cmp(&b.id));
         entries.dedup_by(|a, b| a.id == b.id);
+        let entries: Vec<Arc<Entry>> = entries.into_iter().map(Arc::new).collect();
         let by_id = entries.iter().enumerate().map(|(i, entry)| (entry.id.clone(), i)).collect();
         let mut snapshot = Self {
             desk,
@@ -73,7 +81,19 @@ impl Snapshot {
 
     /// The entry with `id`.
     pub fn entry(&self, id: &str) -> Option<&Entry> {
-        self.position(id).map(|i| &self.entries[i])
+        self.position(id).map(|i| self.entries[i].as_ref())
+    }
+
+    /// The same snapshot, with the entries that `other` holds too taken from there: they are then in memory once.
+    #[must_use]
+    pub fn sharing(mut self, other: &Self) -> Self {
+        for entry in &mut self.entries {
+            let held = other.position(&entry.id).map(|i| &other.entries[i]);
+            if let Some(held) = held.filter(|held| *held == entry) {
+                *entry = Arc::clone(held);
+            }
+        }
+        self
     }
 
     /// Position of the entry with `id` in [`Snapshot::entries`].
@@ -100,7 +120,7 @@ impl Snapshot {
 
     fn content_hash(&self) -> String {
         let mut hasher = Sha256::new();
-        feed(&mut hasher, &self.entries);
+        feed(&mut hasher, &self.entries.iter().map(Arc::as_ref).collect::<Vec<&Entry>>());
         feed(&mut hasher, &self.vocabulary);
         feed(&mut hasher, &self.smalltalk);
         hex::encode(hasher.finalize())

@@ -81,7 +81,7 @@ impl Answerer for Scripted {
 
     fn search(&self, query: &str, limit: usize) -> Vec<Candidate> {
         let found = self.0.entries.iter().filter(|entry| entry.question.contains(query));
-        let candidate = |entry: &madoguchi::kb::Entry| Candidate {
+        let candidate = |entry: &Arc<madoguchi::kb::Entry>| Candidate {
             entry_id: entry.id.clone(),
             question: entry.question.clone(),
             confidence: 0.3,

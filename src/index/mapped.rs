@@ -1,0 +1,37 @@
+//! A file of the index that stays on disk: the system brings in what is looked at and takes it out again when memory is
+//! short. Uses `unsafe`, as `simd` does.
+#![expect(unsafe_code, reason = "maps a file, and reads bytes as signed ones")]
+
+use std::fs::File;
+use std::path::Path;
+
+use memmap2::Mmap;
+
+/// A mapped file.
+#[derive(Debug)]
+pub struct Mapped(Mmap);
+
+impl Mapped {
+    /// Maps `path`.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn open(path: &Path) -> std::io::Result<Self> {
+        let file = File::open(path)?;
+        // SAFETY: files of an index are written aside and never changed, only removed whole (`folder`), which leaves mapped
+        // ones as they are.
+        unsafe { Mmap::map(&file) }.map(Self)
+    }
+
+    /// All of it.
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// All of it as int8.
+    pub fn numbers(&self) -> &[i8] {
+        let bytes = self.bytes();
+        // SAFETY: i8 has the size and alignment of u8, and every bit pattern is one.
+        unsafe { std::slice::from_raw_parts(bytes.as_ptr().cast(), bytes.len()) }
+    }
+}
