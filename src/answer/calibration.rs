@@ -168,8 +168,15 @@ impl Platt {
     }
 }
 
-fn logistic(z: f64) -> f64 {
+/// Log-odds → probability.
+pub fn logistic(z: f64) -> f64 {
     if z >= 0.0 { 1.0 / (1.0 + (-z).exp()) } else { z.exp() / (1.0 + z.exp()) }
+}
+
+/// `probability` moved by `shift` in log-odds; 0 and 1 stay.
+pub fn shifted(probability: f64, shift: f64) -> f64 {
+    let odds = probability * shift.exp();
+    odds / (odds + 1.0 - probability)
 }
 
 /// A threshold with what the samples show for it.

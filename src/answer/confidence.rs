@@ -1,16 +1,19 @@
 //! Fourth step: how likely the top candidate answers. Logistic regression over signals of the whole ranking, then a
 //! calibration fitted on cases that neither ranker nor model was fitted on, so that the number is a probability.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use super::calibration::{Calibration, Platt};
+use super::calibration::{Calibration, Platt, shifted};
 use super::features::at;
+use super::intent::Suspicion;
 use super::rank::Ranked;
 use super::smalltalk::SmallTalkMatch;
 use super::understand::Question;
 
 /// Number of signals.
-pub const COUNT: usize = 26;
+pub const COUNT: usize = 28;
 
 /// Names of the signals, in order.
 pub const NAMES: [&str; COUNT] = [
@@ -40,6 +43,8 @@ pub const NAMES: [&str; COUNT] = [
     "mean_cosine", // mean phrasing cosine of the ten best: a question close to all is close to none
     "readings",    // reading grams of the best candidate
     "window",      // best stretch of the best candidate
+    "outside",     // probability of a question that no entry covers, by the desk's examples
+    "outside_lead", // by how much the closest of them is closer than the best candidate's closest phrasing
 ];
 
 /// Signals of one question, in the order of [`NAMES`].
@@ -50,12 +55,15 @@ pub fn signals(
     question: &Question,
     ranking: &[Ranked],
     smalltalk: SmallTalkMatch,
+    suspicion: Option<Suspicion>,
     topic_of: impl Fn(u32) -> usize,
 ) -> Signals {
+    let Suspicion { outside, outside_cosine, .. } = suspicion.unwrap_or(Suspicion::NONE);
     let Some(best) = ranking.first() else {
         let mut none = [0.0; COUNT];
         none[7] = 1.0;
-        (none[21], none[22]) = (smalltalk.likeness, smalltalk.cosine);
+        (none[21], none[22], none[26], none[27]) =
+            (smalltalk.likeness, smalltalk.cosine, outside, outside_cosine);
         return none;
     };
     let topic = topic_of(best.found.number);
@@ -100,6 +108,8 @@ pub fn signals(
         mean,
         f[at::READINGS],
         f[at::WINDOW],
+        outside,
+        (outside_cosine - f[at::COSINE_PHRASING]).max(0.0),
     ]
 }
 
@@ -110,6 +120,31 @@ pub struct Bands {
     pub answer_from: f32,
     /// Ask back at or above this one; below, hand off.
     pub clarify_from: f32,
+}
+
+impl Bands {
+    /// Without a fitted model the desk does not know what its scores mean: it never answers on its own.
+    pub const NEVER: Self = Self { answer_from: 1.1, clarify_from: 0.0 };
+}
+
+/// What the labels of one category of entries say.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct CategoryFit {
+    /// Added to the calibrated log-odds.
+    pub shift: f64,
+    /// Thresholds on the shifted probability.
+    pub bands: Bands,
+    /// Labelled questions it was fitted on.
+    pub labels: usize,
+}
+
+/// How sure the desk is of a ranking's first candidate.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rating {
+    /// Calibrated probability that it answers.
+    pub confidence: f32,
+    /// The thresholds that hold for it.
+    pub bands: Bands,
 }
 
 /// A fitted confidence: linear in log-odds (logistic regression), then calibration.
@@ -125,6 +160,9 @@ pub struct ConfidenceModel {
     pub calibration: Calibration,
     /// Thresholds on the calibrated probability, from the error budget.
     pub bands: Bands,
+    /// What differs where the first candidate's top-level category has labels enough.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub categories: BTreeMap<String, CategoryFit>,
     /// How the model was fitted: data, counts, budget. For people.
     pub note: String,
 }
@@ -142,7 +180,8 @@ impl ConfidenceModel {
             bias,
             linear,
             calibration: Calibration::Platt(Platt { slope: 1.0, offset: 0.0 }),
-            bands: Bands { answer_from: 1.1, clarify_from: 0.0 },
+            bands: Bands::NEVER,
+            categories: BTreeMap::new(),
             note: String::new(),
         }
     }
@@ -152,8 +191,14 @@ impl ConfidenceModel {
         self.bias + self.linear.iter().zip(signals).map(|(w, x)| w * x).sum::<f32>()
     }
 
-    /// Calibrated probability that the top candidate answers.
-    pub fn confidence(&self, signals: &Signals) -> f32 {
-        (self.calibration.probability(f64::from(self.log_odds(signals))) as f32).clamp(0.0, 1.0)
+    /// Rates a ranking by its signals and the category of its first candidate.
+    pub fn rate(&self, signals: &Signals, category: &str) -> Rating {
+        let probability = self.calibration.probability(f64::from(self.log_odds(signals)));
+        let own = self.categories.get(category);
+        let confidence = own.map_or(probability, |own| shifted(probability, own.shift));
+        Rating {
+            confidence: (confidence as f32).clamp(0.0, 1.0),
+            bands: own.map_or(self.bands, |own| own.bands),
+        }
     }
 }

@@ -15,6 +15,8 @@ const RIVAL_SHARE: f32 = 0.12;
 const CHATTY: f32 = 0.6;
 /// Cosine with small talk from which an utterance that nothing in the FAQ answers counts as small talk.
 const SMALLTALK_COSINE: f32 = 0.8;
+/// Probability of a question that no entry covers from which the desk says so.
+const UNCOVERED: f32 = 0.5;
 /// Below this confidence nothing in the FAQ is about the question.
 const OUT_OF_SCOPE: f32 = 0.12;
 
@@ -27,7 +29,7 @@ pub(super) fn by_rule(engine: &Engine, ask: &Ask<'_>, rule: &Rule, considered: &
         HandOff { reason: rule.reason, priority: rule.priority, queue: rule.queue.clone(), wording };
     let trace = Trace {
         rule: Some(rule.id.clone()),
-        band: band("handoff", engine.bands()),
+        band: band("handoff", considered.bands),
         ..engine.trace(considered)
     };
     Outcome { decision: Decision::HandOff(hand_off), trace, context: kept(ask, language) }
@@ -35,7 +37,7 @@ pub(super) fn by_rule(engine: &Engine, ask: &Ask<'_>, rule: &Rule, considered: &
 
 /// A seed phrase or private key is in the text: whatever was asked, a person must tell the customer what to do at once.
 pub(super) fn by_secret(engine: &Engine, ask: &Ask<'_>, considered: &Considered) -> Outcome {
-    let suspicion = Suspicion { reason: HandOffReason::Secret, probability: 1.0, smalltalk: 0.0 };
+    let suspicion = Suspicion { reason: HandOffReason::Secret, probability: 1.0, ..Suspicion::NONE };
     by_suspicion(engine, ask, suspicion, considered)
 }
 
@@ -60,20 +62,15 @@ pub(super) fn by_suspicion(
         None => hand_off(snapshot, reason, language),
     };
     let rule = Some(format!("examples of {} ({:.0}%)", reason.name(), suspicion.probability * 100.0));
-    let trace = Trace { rule, band: band("handoff", engine.bands()), ..engine.trace(considered) };
+    let trace = Trace { rule, band: band("handoff", considered.bands), ..engine.trace(considered) };
     Outcome { decision: Decision::HandOff(decision), trace, context: kept(ask, language) }
 }
 
 /// No rule fired: small talk, or the confidence's band.
-pub(super) fn by_confidence(
-    engine: &Engine,
-    ask: &Ask<'_>,
-    chosen: &Considered,
-    suspicion: Option<Suspicion>,
-) -> Outcome {
+pub(super) fn by_confidence(engine: &Engine, ask: &Ask<'_>, chosen: &Considered) -> Outcome {
     let language = chosen.question.language;
-    let bands = engine.bands();
-    let talk = chosen.smalltalk;
+    let bands = chosen.bands;
+    let (talk, suspicion) = (chosen.smalltalk, chosen.suspicion);
     if talk.is_certain()
         || (talk.is_near() && suspicion.is_some_and(|s| s.smalltalk >= CHATTY))
         || (chosen.confidence < bands.clarify_from && talk.cosine >= SMALLTALK_COSINE)
@@ -90,7 +87,7 @@ pub(super) fn by_confidence(
     } else if chosen.confidence >= bands.clarify_from && rivals.len() >= 2 {
         ("clarify", Decision::Clarify { candidates: rivals })
     } else {
-        let out = chosen.confidence < OUT_OF_SCOPE;
+        let out = chosen.confidence < OUT_OF_SCOPE || suspicion.is_some_and(|s| s.outside >= UNCOVERED);
         let reason = if out { HandOffReason::OutOfScope } else { HandOffReason::LowConfidence };
         ("handoff", Decision::HandOff(hand_off(engine.snapshot(), reason, language)))
     };
@@ -115,7 +112,7 @@ pub(super) fn unavailable(snapshot: &Snapshot, ask: &Ask<'_>) -> Outcome {
 fn small_talk(engine: &Engine, ask: &Ask<'_>, considered: &Considered) -> Outcome {
     let language = considered.question.language;
     let (id, reply) = smalltalk::reply(engine.snapshot(), &considered.smalltalk, language);
-    let trace = Trace { band: band("smalltalk", engine.bands()), ..engine.trace(considered) };
+    let trace = Trace { band: band("smalltalk", considered.bands), ..engine.trace(considered) };
     Outcome { decision: Decision::SmallTalk { id, reply }, trace, context: kept(ask, language) }
 }
 

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 
-use super::confidence::{self, ConfidenceModel, Signals};
+use super::confidence::{self, Bands, ConfidenceModel, Rating, Signals};
 use super::features::FeatureSource;
 use super::intent::{HandOffClassifier, Suspicion};
 use super::rank::{RankModel, Ranked, Ranking, rank};
@@ -21,7 +21,7 @@ use super::{Ask, Candidate, Outcome, decide};
 use crate::embed::{Embedder, Reranking, Role, Text};
 use crate::index::Index;
 use crate::index::vector::Query;
-use crate::kb::{Language, Snapshot};
+use crate::kb::{Entry, Language, Snapshot};
 use crate::privacy;
 use crate::text::Analyzer;
 
@@ -108,8 +108,12 @@ pub struct Considered {
     pub signals: Signals,
     /// Small talk it is closest to.
     pub smalltalk: SmallTalkMatch,
+    /// What the classifier learned from the desk's examples says; `None` when the desk has none.
+    pub suspicion: Option<Suspicion>,
     /// Calibrated probability that the first candidate answers.
     pub confidence: f32,
+    /// The thresholds that hold for it.
+    pub bands: Bands,
     /// Parts that failed.
     pub degraded: Vec<String>,
 }
@@ -184,7 +188,6 @@ impl Engine {
         let question = self.understood(ask.text, ask.context.language);
         let rules = &self.parts.snapshot.rules;
         let rule = rules.first_match(ask.text).or_else(|| rules.first_match(&question.as_read));
-        let suspicion = self.suspect(&question.as_read);
         let considered = self.in_conversation(question, ask);
         if let Some(rule) = rule {
             return decide::by_rule(self, ask, rule, &considered);
@@ -192,14 +195,13 @@ impl Engine {
         if privacy::mask(ask.text).kinds.iter().any(|kind| kind.opens_assets()) {
             return decide::by_secret(self, ask, &considered);
         }
-        if let Some(suspicion) = suspicion.filter(Suspicion::fires) {
+        if let Some(suspicion) = considered.suspicion.filter(Suspicion::fires) {
             return decide::by_suspicion(self, ask, suspicion, &considered);
         }
-        decide::by_confidence(self, ask, &considered, suspicion)
+        decide::by_confidence(self, ask, &considered)
     }
 
-    /// What the classifier learned from the desk's examples says; `None` when the desk has none.
-    pub fn suspect(&self, text: &str) -> Option<Suspicion> {
+    fn suspect(&self, text: &str) -> Option<Suspicion> {
         self.parts.net.as_ref().map(|net| net.suspect(text, &self.parts.analyzer, self.light()))
     }
 
@@ -295,19 +297,29 @@ impl Engine {
         self.prefer_language(&question, &mut ranking);
         let smalltalk = self.smalltalk(&question, vector.as_ref());
         let topic_of = |number: u32| self.topics[number as usize];
-        let signals = confidence::signals(&question, &ranking, smalltalk, topic_of);
+        let suspicion = self.suspect(&question.as_read);
+        let signals = confidence::signals(&question, &ranking, smalltalk, suspicion, topic_of);
         let model = if vector.is_some() && self.system != System::Lexical {
             models.confidence.as_ref()
         } else {
             models.lexical_confidence.as_ref()
         };
-        let confidence = match model {
-            _ if ranking.is_empty() => 0.0,
-            Some(model) => model.confidence(&signals),
-            None => 0.0,
+        let Rating { confidence, bands } = match (model, ranking.first()) {
+            (Some(model), Some(best)) => model.rate(&signals, self.entry(best).top_category()),
+            (model, _) => Rating { confidence: 0.0, bands: model.map_or(Bands::NEVER, |model| model.bands) },
         };
         let completed_with = topic.map(|topic| topic.text.clone());
-        Considered { question, completed_with, ranking, signals, smalltalk, confidence, degraded }
+        Considered {
+            question,
+            completed_with,
+            ranking,
+            signals,
+            smalltalk,
+            suspicion,
+            confidence,
+            bands,
+            degraded,
+        }
     }
 
     fn rank(&self, question: &Question, vector: Option<&Query>, retrieved: &Retrieved) -> Ranking {
@@ -335,12 +347,8 @@ impl Engine {
         }
     }
 
-    /// The thresholds in force.
-    pub(super) fn bands(&self) -> confidence::Bands {
-        let models = &self.parts.models;
-        let model = if self.is_degraded() { &models.lexical_confidence } else { &models.confidence };
-        // Without a fitted model the desk does not know what its scores mean: it never answers on its own.
-        model.as_ref().map_or(confidence::Bands { answer_from: 1.1, clarify_from: 0.0 }, |model| model.bands)
+    fn entry(&self, ranked: &Ranked) -> &Entry {
+        &self.parts.snapshot.entries[ranked.found.number as usize]
     }
 
     /// Entries for a search box, best first.
@@ -352,7 +360,7 @@ impl Engine {
     /// A ranked entry as a candidate: the best has the question's confidence, the others what is left by their share of
     /// the ranker's scores.
     pub(super) fn candidate(&self, ranked: &Ranked, considered: &Considered) -> Candidate {
-        let entry = &self.parts.snapshot.entries[ranked.found.number as usize];
+        let entry = self.entry(ranked);
         let best = considered.ranking.first().map_or(0.0, |best| best.score);
         let confidence = considered.confidence * (ranked.score - best).min(0.0).exp();
         Candidate { entry_id: entry.id.clone(), question: entry.question.clone(), confidence }

@@ -9,7 +9,7 @@ use crate::index::vector::Query;
 use crate::text::dice;
 
 /// Number of features.
-pub const COUNT: usize = 26;
+pub const COUNT: usize = 27;
 
 /// Names, in order; the model file names them too and a mismatch is refused.
 pub const NAMES: [&str; COUNT] = [
@@ -26,7 +26,7 @@ pub const NAMES: [&str; COUNT] = [
     "exactness",         // idf share of that phrasing's terms that the question holds
     "rarest_matched",    // whether the entry holds the question's rarest term
     "unknown_share",     // idf share of the question's terms that no entry holds
-    "adjacent",          // share of adjacent term pairs of the question that are adjacent in the entry
+    "adjacent",          // idf share of adjacent term pairs of the question that are adjacent in the entry
     "grams",             // Dice coefficient of character grams with the best question or phrasing
     "cosine_question",   // with the question
     "cosine_phrasing",   // with the closest of question and phrasings
@@ -39,6 +39,7 @@ pub const NAMES: [&str; COUNT] = [
     "window", // coverage by the best stretch of 30 terms of the answer, phrasing, or question and keywords
     "lexical_score", // the retriever's BM25 as it is; 0 when it did not find the entry
     "dense_score", // summary score as it is; likewise
+    "phrase", // as window, by the best stretch of 6 terms of question or answer: words that stand as they were asked
 ];
 
 /// Positions in [`NAMES`] that other steps read by name.
@@ -66,6 +67,8 @@ pub type Features = [f32; COUNT];
 
 /// Terms of a stretch of an answer.
 const WINDOW: usize = 30;
+/// Terms of a stretch in which words stand together as in a phrase.
+const PHRASE: usize = 6;
 
 /// BM25's saturation and length parameters, tantivy's own values.
 const K1: f32 = 1.2;
@@ -116,6 +119,7 @@ impl<'a> FeatureSource<'a> {
         let (about, answer) = (document.sorted_question(), document.sorted_answer());
         let (phrasing_coverage, exactness) = self.best_phrasing(document);
         let grams = document.grams().map(|grams| dice(grams, &self.question.gram_hashes)).fold(0.0, f32::max);
+        let in_answer = self.hits(document.answer());
         let share = |score: Option<(f32, u32)>, best: f32| {
             score.map_or(0.0, |(s, _)| s / best.max(f32::MIN_POSITIVE))
         };
@@ -148,11 +152,14 @@ impl<'a> FeatureSource<'a> {
             (1.0 + answer.len() as f32).ln(),
             f32::from(document.english == (self.question.language == crate::kb::Language::En)),
             document.readings().map(|grams| dice(grams, &self.question.reading_hashes)).fold(0.0, f32::max),
-            self.best_window(document)
+            self.densest(&in_answer, WINDOW)
                 .max(phrasing_coverage)
                 .max(self.coverage(|id| about.binary_search(&id).is_ok())),
             found.lexical.map_or(0.0, |(score, _)| score),
             found.dense.map_or(0.0, |(score, _)| score),
+            self.densest(&in_answer, PHRASE)
+                .max(self.densest(&self.hits(document.question()), PHRASE))
+                .max(phrasing_coverage),
         ]
     }
 
@@ -203,21 +210,19 @@ impl<'a> FeatureSource<'a> {
             .unwrap_or_default()
     }
 
-    /// Coverage of the question by the best stretch of [`WINDOW`] terms of the answer: terms that stand together say more
-    /// than the same terms spread over a long text.
-    fn best_window(&self, document: &Document) -> f32 {
-        let asked = &self.question.asked;
-        // Which asked terms each position of the answer holds.
+    /// Where `list` holds asked terms, and which ones, as a bit set.
+    fn hits(&self, list: &[TermId]) -> Vec<(usize, u64)> {
         let known = |id: &TermId| self.bits.binary_search_by_key(id, |(own, _)| *own).ok();
-        let hits: Vec<(usize, u64)> = document
-            .answer()
-            .iter()
-            .enumerate()
-            .filter_map(|(i, id)| known(id).map(|slot| (i, self.bits[slot].1)))
-            .collect();
+        list.iter().enumerate().filter_map(|(i, id)| known(id).map(|slot| (i, self.bits[slot].1))).collect()
+    }
+
+    /// Coverage of the question by the best stretch of `width` terms: terms that stand together say more than the same
+    /// terms spread over a long text.
+    fn densest(&self, hits: &[(usize, u64)], width: usize) -> f32 {
+        let asked = &self.question.asked;
         let mut best = 0.0_f32;
         for (start, (from, _)) in hits.iter().enumerate() {
-            let inside = hits[start..].iter().take_while(|(at, _)| at - from < WINDOW);
+            let inside = hits[start..].iter().take_while(|(at, _)| at - from < width);
             let set = inside.fold(0_u64, |set, (_, bits)| set | bits);
             let held: f32 =
                 (0..asked.len().min(64)).filter(|bit| set & (1 << bit) != 0).map(|bit| asked[bit].idf).sum();
@@ -226,19 +231,24 @@ impl<'a> FeatureSource<'a> {
         best / self.total_idf
     }
 
+    /// Share of the question's adjacent term pairs, by idf, that are adjacent in the entry too.
     fn adjacent(&self, document: &Document) -> f32 {
-        let asked = &self.question.asked;
-        let pairs: Vec<(TermId, TermId)> =
-            asked.windows(2).filter_map(|pair| Some((pair[0].id?, pair[1].id?))).collect();
-        if pairs.is_empty() {
-            return 0.0;
-        }
-        let stretches: Vec<&[TermId]> = document.texts().chain([document.answer()]).collect();
-        let held = |pair: &&(TermId, TermId)| {
+        let stretches = || document.texts().chain([document.answer()]);
+        let held = |pair: (TermId, TermId)| {
             let both = document.holds(pair.0) && document.holds(pair.1);
-            both && stretches.iter().any(|list| list.windows(2).any(|w| (w[0], w[1]) == **pair))
+            both && stretches().any(|list| list.windows(2).any(|w| (w[0], w[1]) == pair))
         };
-        pairs.iter().filter(held).count() as f32 / pairs.len() as f32
+        let (mut together, mut all) = (0.0, 0.0);
+        for pair in self.question.asked.windows(2) {
+            let weight = pair[0].idf + pair[1].idf;
+            all += weight;
+            if let (Some(a), Some(b)) = (pair[0].id, pair[1].id)
+                && held((a, b))
+            {
+                together += weight;
+            }
+        }
+        if all > 0.0 { together / all } else { 0.0 }
     }
 }
 

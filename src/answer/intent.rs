@@ -1,17 +1,18 @@
 //! Must-hand-off questions that no rule's pattern catches: a small classifier learned from the desk's own example
-//! utterances (`kb/examples/`). Rules stay first; this is the net below them. It knows small talk by the same means.
+//! utterances (`kb/examples/`). Rules stay first; this is the net below them. By the same means it knows small talk and
+//! what the desk does not cover.
 //!
 //! Multinomial logistic regression (softmax) over hashed lemma and character n-grams plus the utterance's vector, trained
 //! by plain gradient steps in a fixed order when a desk is built as a whole: the same desk gives the same classifier.
 
 use serde::{Deserialize, Serialize};
 
-use crate::embed::{Embedder, Role, Text};
+use crate::embed::{Embedder, Role, Text, dot};
 use crate::kb::rules::normalize_for_rules;
 use crate::kb::{HandOffReason, Snapshot};
 use crate::text::Analyzer;
 
-/// Classes: "none" first, then the reasons, then small talk.
+/// Classes: "none" first, then the reasons, then small talk and what no entry covers.
 const REASONS: [HandOffReason; 6] = [
     HandOffReason::Security,
     HandOffReason::Complaint,
@@ -20,12 +21,13 @@ const REASONS: [HandOffReason; 6] = [
     HandOffReason::Person,
     HandOffReason::Secret,
 ];
-const CLASSES: usize = REASONS.len() + 2;
-const SMALLTALK: usize = CLASSES - 1;
+const SMALLTALK: usize = REASONS.len() + 1;
+const OUTSIDE: usize = SMALLTALK + 1;
+const CLASSES: usize = OUTSIDE + 1;
 /// Hashed features.
 const BUCKETS: usize = 1 << 15;
 /// Entry questions and phrasings taken as "none" examples.
-const ORDINARY: usize = 3_000;
+const ORDINARY: usize = 6_000;
 const EPOCHS: usize = 24;
 const RATE: f32 = 0.6;
 const DECAY: f32 = 1e-5;
@@ -47,6 +49,8 @@ pub struct HandOffClassifier {
     /// Weights of the vector.
     dense: Vec<[f32; CLASSES]>,
     bias: [f32; CLASSES],
+    /// Vectors of the examples that no entry covers.
+    outside: Vec<Vec<f32>>,
 }
 
 /// What the classifier says of an utterance.
@@ -58,9 +62,22 @@ pub struct Suspicion {
     pub probability: f32,
     /// Probability that it is small talk.
     pub smalltalk: f32,
+    /// Probability that it is a question no entry covers.
+    pub outside: f32,
+    /// Cosine with the closest example of such a question; 0 without vectors or examples.
+    pub outside_cosine: f32,
 }
 
 impl Suspicion {
+    /// Nothing suspicious.
+    pub const NONE: Self = Self {
+        reason: HandOffReason::Security,
+        probability: 0.0,
+        smalltalk: 0.0,
+        outside: 0.0,
+        outside_cosine: 0.0,
+    };
+
     /// Whether that is enough to hand off.
     pub fn fires(&self) -> bool {
         self.probability >= FIRES_FROM
@@ -102,6 +119,7 @@ impl HandOffClassifier {
             sparse: vec![[0.0; CLASSES]; BUCKETS],
             dense: vec![[0.0; CLASSES]; width],
             bias: [0.0; CLASSES],
+            outside: Vec::new(),
         };
         for epoch in 0..EPOCHS {
             let rate = RATE * (1.0 - epoch as f32 / EPOCHS as f32);
@@ -112,15 +130,26 @@ impl HandOffClassifier {
                 classifier.step(utterance, *class, rate);
             }
         }
+        let outside = utterances.into_iter().filter(|(_, class)| *class == OUTSIDE);
+        classifier.outside = outside.map(|(utterance, _)| utterance.vector).collect();
         Some(classifier)
     }
 
     /// How likely `text` must reach a person.
     pub fn suspect(&self, text: &str, analyzer: &Analyzer, embedder: Option<&dyn Embedder>) -> Suspicion {
-        let p = self.probabilities(&Utterance::of(text, analyzer, embedder));
+        let utterance = Utterance::of(text, analyzer, embedder);
+        let p = self.probabilities(&utterance);
+        let cosines = self.outside.iter().map(|example| dot(example, &utterance.vector));
+        let outside_cosine = cosines.fold(0.0, f32::max);
         let best = (1..SMALLTALK).max_by(|a, b| p[*a].total_cmp(&p[*b])).unwrap_or(1);
         let probability = p[1..SMALLTALK].iter().sum();
-        Suspicion { reason: REASONS[best - 1], probability, smalltalk: p[SMALLTALK] }
+        Suspicion {
+            reason: REASONS[best - 1],
+            probability,
+            smalltalk: p[SMALLTALK],
+            outside: p[OUTSIDE],
+            outside_cosine,
+        }
     }
 
     fn probabilities(&self, utterance: &Utterance) -> [f32; CLASSES] {
@@ -213,7 +242,11 @@ fn secret_shapes(text: &str) -> impl Iterator<Item = &'static str> {
 }
 
 fn class(reason: Option<HandOffReason>) -> usize {
-    reason.and_then(|reason| REASONS.iter().position(|r| *r == reason)).map_or(0, |i| i + 1)
+    match reason {
+        None => 0,
+        Some(HandOffReason::OutOfScope) => OUTSIDE,
+        Some(reason) => REASONS.iter().position(|r| *r == reason).map_or(0, |i| i + 1),
+    }
 }
 
 fn bucket(kind: u8, text: &str) -> u32 {

@@ -1,12 +1,14 @@
 //! `madoguchi fit`: fits confidence and ranker from a desk's own contents.
 //!
 //! The default confidence in `models/` needs no label of the desk: practice questions are the desk's phrasings, each held
-//! out of the index it is asked of, and unanswerable ones come from taking the right entry away. Labelled sets of other
+//! out of the index it is asked of; unanswerable ones come from taking the right entry away and from the desk's examples of
+//! what no entry covers, held out likewise. Labelled sets of other
 //! desks can be added (`--dataset`) and then decide its calibration, cross-fitted. With labelled cases the desk also
 //! gets models of its own in `kb/fitted/`: a confidence calibrated on cross-fitted scores of its cases, and a ranker, kept
 //! only when cross-fitting shows that it ranks the cases better than the default. Nothing here reads
 //! the split `test` of the desk's own cases.
 
+mod categories;
 mod desks;
 pub mod linear;
 mod samples;
@@ -16,7 +18,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::Args;
 
-use crate::answer::calibration::{Calibration, Isotonic, Platt, Sample, lowest_threshold};
+use crate::answer::calibration::{Calibration, Isotonic, Platt, Sample, Threshold, lowest_threshold};
 use crate::answer::confidence::{Bands, ConfidenceModel};
 use crate::answer::features;
 use crate::answer::rank::RankModel;
@@ -28,6 +30,7 @@ use crate::eval::statistics::{Confidences, ones};
 use crate::kb::files;
 use crate::kb::snapshot::DeskFiles;
 use crate::publish::Workshop;
+use categories::Held;
 use linear::{Fitting, Linear, Loss, Table};
 use samples::ConfidenceSamples;
 
@@ -57,7 +60,7 @@ pub struct FitArgs {
     #[arg(long, default_value = "kb/fitted")]
     out: PathBuf,
     /// Largest share of wrong answers among answers.
-    #[arg(long, default_value_t = 0.12)]
+    #[arg(long, default_value_t = 0.09)]
     budget: f64,
     /// Certainty of the bound on that share.
     #[arg(long, default_value_t = 0.8)]
@@ -118,9 +121,9 @@ struct Fitter {
 }
 
 impl Fitter {
-    /// An engine over the desk with a round's phrasings held out, and the questions.
+    /// An engine over the desk with a round's practice questions held out, and the questions.
     fn practice(&self, round: usize, models: &Models) -> anyhow::Result<Practice> {
-        let held = desks::held_out_phrasings(&self.desk, round);
+        let held = desks::held_out(&self.desk, round);
         let workshop = Workshop { plain: true, ..self.workshop.clone() };
         let engine = workshop.engine(held.files, crate::command::today())?;
         Ok((engine.with_models(models.clone()), held.questions))
@@ -134,7 +137,7 @@ impl Fitter {
     }
 
     /// A ranker near the default, fitted on the labelled cases; written only if it ranks cases of entries it was not
-    /// fitted on better than the default does.
+    /// fitted on clearly better than the default does.
     fn own_ranker(&self, defaults: &Models, cases: &[Case], out: &Path) -> anyhow::Result<()> {
         let Some(default) = &defaults.ranker else { return Ok(()) };
         let engine = self.workshop.engine(self.desk.clone(), crate::command::today())?;
@@ -144,18 +147,20 @@ impl Fitter {
             groups.iter().filter(|group| keep(group.fold)).for_each(|group| table.push(&group.rows(), 1.0));
             linear::fit(&table, &RANKER, Some(&default.weights)).weights
         };
-        let mean = |weights: &dyn Fn(usize) -> Vec<f32>| {
-            let ranks: f32 = groups.iter().map(|group| group.reciprocal_rank(&weights(group.fold))).sum();
-            ranks / groups.len().max(1) as f32
+        let ranks = |weights: &dyn Fn(usize) -> Vec<f32>| -> Vec<f64> {
+            groups.iter().map(|group| f64::from(group.reciprocal_rank(&weights(group.fold)))).collect()
         };
         let folds: Vec<Vec<f32>> = (0..samples::FOLDS).map(|fold| fit(&|other| other != fold)).collect();
-        let (before, after) = (mean(&|_| default.weights.clone()), mean(&|fold| folds[fold].clone()));
+        let (before, after) = (ranks(&|_| default.weights.clone()), ranks(&|fold| folds[fold].clone()));
+        let mean = |ranks: &[f64]| ranks.iter().sum::<f64>() / ranks.len().max(1) as f64;
         let file = out.join("ranker.json");
         println!(
-            "ranker: MRR of {} cases, default {before:.4}, fitted to the desk (cross-fitted) {after:.4}",
-            groups.len()
+            "ranker: MRR of {} cases, default {:.4}, fitted to the desk (cross-fitted) {:.4}",
+            groups.len(),
+            mean(&before),
+            mean(&after)
         );
-        if after > before {
+        if gains(after.iter().zip(&before).map(|(after, before)| after - before)) {
             let weights = fit(&|_| true);
             return write(&file, &RankModel { features: default.features.clone(), weights });
         }
@@ -181,25 +186,27 @@ impl Fitter {
             };
             let mut samples = samples_of(CONFIDENCE_ROUNDS)?;
             let practised = samples.len();
-            for folder in datasets {
+            for (set, folder) in datasets.iter().enumerate() {
                 let dataset = Dataset::read(folder, "test", true)?;
                 let entries = crate::command::evaluation::entries_of(&dataset);
                 let files = DeskFiles { entries, ..DeskFiles::default() };
                 let workshop = Workshop { plain: true, ..self.workshop.clone() };
                 let engine = workshop.engine(files, crate::command::today())?.with_models(defaults.clone());
-                samples.add_dataset(&engine.with_system(system), &dataset);
+                samples.add_dataset(&engine.with_system(system), &dataset, set);
             }
             let mut model = model_of(linear::fit(&samples.table(|_| true), &CONFIDENCE, None));
-            let scores = if datasets.is_empty() {
+            let sets: Vec<Vec<Sample>> = if datasets.is_empty() {
                 let held = samples_of(CALIBRATION_ROUND..CALIBRATION_ROUND + 1)?;
-                held.iter().map(|s| (f64::from(model.log_odds(&s.signals)), s.right)).collect()
+                vec![held.iter().map(|s| (f64::from(model.log_odds(&s.signals)), s.right)).collect()]
             } else {
-                cross_fitted(&samples)
+                let held = cross_fitted(&samples);
+                let of = |set| held.iter().filter(move |held| held.set == set).map(Held::sample).collect();
+                (0..datasets.len()).map(of).collect()
             };
             let labelled = samples.len() - practised;
             let data =
-                format!("{practised} held-out phrasings and {labelled} labelled questions of other desks");
-            self.finish(&mut model, &scores, &data)?;
+                format!("{practised} practice questions and {labelled} labelled questions of other desks");
+            self.finish(&mut model, &sets, &data)?;
             write(&models.join(name), &model)?;
             println!("{name}: {}", model.note);
         }
@@ -221,33 +228,56 @@ impl Fitter {
                 let (practice, questions) = self.practice(round, &own)?;
                 samples.add_practice(&practice.with_system(system), &questions);
             }
-            let scores = cross_fitted(&samples);
+            let held = cross_fitted(&samples);
             let mut model = model_of(linear::fit(&samples.table(|_| true), &CONFIDENCE, None));
-            let practised = samples.len() - scores.len();
+            let practised = samples.len() - held.len();
             self.finish(
                 &mut model,
-                &scores,
-                &format!("{practised} held-out phrasings and {} cases", scores.len()),
+                &[held.iter().map(Held::sample).collect()],
+                &format!("{practised} practice questions and {} cases", held.len()),
             )?;
+            self.by_category(&mut model, &held);
             write(&out.join(name), &model)?;
             println!("{}: {}", out.join(name).display(), model.note);
         }
         Ok(())
     }
 
-    /// Calibration and bands from samples of (log-odds, right) that the model was not fitted on.
-    fn finish(&self, model: &mut ConfidenceModel, held: &[Sample], data: &str) -> anyhow::Result<()> {
-        model.calibration =
-            calibrate(held).context("the samples are all right or all wrong: nothing to calibrate on")?;
-        let calibrated: Vec<Sample> =
-            held.iter().map(|(score, right)| (model.calibration.probability(*score), *right)).collect();
-        let answer = lowest_threshold(&calibrated, self.budget, self.alpha);
-        let answer_from = answer.as_ref().map_or(1.1, |threshold| threshold.at as f32);
-        model.bands = Bands { answer_from, clarify_from: CLARIFY_FROM.min(answer_from) };
-        let count = held.len();
-        let auroc = Confidences::new(calibrated.iter().copied().map(Some)).auroc(&ones(count)).unwrap_or(0.5);
+    /// What differs by category, where the labels show that it does.
+    fn by_category(&self, model: &mut ConfidenceModel, held: &[Held]) {
+        let fitted = categories::fit(held, &model.calibration, model.bands, self.budget, self.alpha);
+        let [one, shifted] = fitted.log_loss;
+        println!(
+            "by category: log loss {one:.4} with one calibration, {shifted:.4} with shifts (cross-fitted)"
+        );
+        for (category, own) in &fitted.categories {
+            println!(
+                "  {category}: {} labels, shift {:+.2}, answers from {:.3}",
+                own.labels, own.shift, own.bands.answer_from
+            );
+        }
+        model.categories = fitted.categories;
+    }
+
+    /// Calibration and bands from samples of (log-odds, right) that the model was not fitted on, by labelled set. A desk
+    /// never seen may be like the hardest of them, so that one decides from where on to answer.
+    fn finish(&self, model: &mut ConfidenceModel, sets: &[Vec<Sample>], data: &str) -> anyhow::Result<()> {
+        model.calibration = calibrate(&sets.concat())
+            .context("the samples are all right or all wrong: nothing to calibrate on")?;
+        let calibrated = |set: &Vec<Sample>| -> Vec<Sample> {
+            set.iter().map(|(score, right)| (model.calibration.probability(*score), *right)).collect()
+        };
+        let sets: Vec<Vec<Sample>> = sets.iter().map(calibrated).collect();
+        let thresholds: Option<Vec<Threshold>> =
+            sets.iter().map(|set| lowest_threshold(set, self.budget, self.alpha)).collect();
+        let hardest = thresholds.and_then(|all| all.into_iter().max_by(|a, b| a.at.total_cmp(&b.at)));
+        model.bands =
+            bands(hardest.as_ref().map_or(Bands::NEVER.answer_from, |threshold| threshold.at as f32));
+        let calibrated = sets.concat();
+        let count = calibrated.len();
+        let auroc = Confidences::new(calibrated.into_iter().map(Some)).auroc(&ones(count)).unwrap_or(0.5);
         let data = format!("{data}, AUROC {auroc:.3}");
-        model.note = match answer {
+        model.note = match hardest {
             Some(threshold) => format!(
                 "fitted on {data} and calibrated on {count} questions; answers from {:.3}: {} of {} wrong, at most {:.1}% (Clopper–Pearson, α = {:.2})",
                 threshold.at,
@@ -266,18 +296,38 @@ impl Fitter {
 }
 
 /// Scores of the labelled questions as asked, each by a model that was not fitted on its fold.
-fn cross_fitted(samples: &ConfidenceSamples) -> Vec<Sample> {
-    let mut scores: Vec<Sample> = Vec::new();
+fn cross_fitted(samples: &ConfidenceSamples) -> Vec<Held> {
+    let mut scores: Vec<Held> = Vec::new();
     for fold in 0..samples::FOLDS {
         let model = model_of(linear::fit(&samples.table(|s| s.fold != Some(fold)), &CONFIDENCE, None));
         let own = samples.iter().filter(|s| s.fold == Some(fold) && s.as_asked);
-        scores.extend(own.map(|s| (f64::from(model.log_odds(&s.signals)), s.right)));
+        scores.extend(own.map(|s| Held {
+            score: f64::from(model.log_odds(&s.signals)),
+            right: s.right,
+            fold,
+            set: s.set,
+            category: s.category.clone(),
+        }));
     }
     scores
 }
 
 /// Below this probability a list of candidates wastes the customer's time: the right one is too rarely on it.
 const CLARIFY_FROM: f32 = 0.3;
+
+/// Whether these gains, one a question, are more than chance: their mean is above its standard error (the one-standard-error
+/// rule of Breiman et al. 1984: of two models take the simpler one unless the other is clearly better).
+fn gains(gains: impl Iterator<Item = f64>) -> bool {
+    let gains: Vec<f64> = gains.collect();
+    let n = gains.len().max(2) as f64;
+    let mean = gains.iter().sum::<f64>() / n;
+    let variance = gains.iter().map(|gain| (gain - mean).powi(2)).sum::<f64>() / (n - 1.0);
+    mean > 0.0 && mean > (variance / n).sqrt()
+}
+
+fn bands(answer_from: f32) -> Bands {
+    Bands { answer_from, clarify_from: CLARIFY_FROM.min(answer_from) }
+}
 
 fn model_of(linear: Linear) -> ConfidenceModel {
     ConfidenceModel::raw(linear.bias, linear.weights)
@@ -297,4 +347,18 @@ fn write<T: serde::Serialize>(path: &Path, value: &T) -> anyhow::Result<()> {
     }
     let text = serde_json::to_string_pretty(value)? + "\n";
     std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::gains;
+
+    #[test]
+    fn a_gain_counts_from_one_standard_error_on() {
+        assert!(gains([0.3, 0.1, 0.2, 0.4].into_iter()));
+        assert!(!gains([1.0, -1.0, 1.0, -0.9].into_iter()));
+        assert!(!gains(std::iter::repeat_n(0.0, 50)));
+        assert!(!gains(std::iter::repeat_n(-0.1, 50)));
+        assert!(!gains(std::iter::empty()));
+    }
 }

@@ -81,8 +81,12 @@ pub struct ConfidenceSample {
     pub right: bool,
     /// Fold of a labelled question; `None` for practice.
     pub fold: Option<usize>,
+    /// Which labelled set it is from, 0 for practice.
+    pub set: usize,
     /// Whether every entry was there; not for a question whose right entries were taken away.
     pub as_asked: bool,
+    /// Top-level category of a labelled case's first candidate; empty for other questions.
+    pub category: String,
     weight: f32,
 }
 
@@ -91,7 +95,7 @@ pub struct ConfidenceSample {
 pub struct ConfidenceSamples(Vec<ConfidenceSample>);
 
 impl ConfidenceSamples {
-    /// Adds a practice desk's questions as asked, and one in three also with the right entries taken away, so that the
+    /// Adds a practice desk's questions as asked, and one in three answerable ones also with the right entries taken away, so that the
     /// model sees what an unanswerable question looks like.
     pub fn add_practice(&mut self, engine: &Engine, questions: &[(String, Vec<String>)]) {
         let entries = &engine.snapshot().entries;
@@ -106,11 +110,13 @@ impl ConfidenceSamples {
                     signals,
                     right,
                     fold: None,
+                    set: 0,
                     as_asked,
+                    category: String::new(),
                     weight: 1.0,
                 };
                 let mut out = vec![sample(whole.signals, top_is_right, true)];
-                if i % 3 == 0 {
+                if i % 3 == 0 && !right.is_empty() {
                     out.push(sample(engine.consider_without(text, &is_right).signals, false, false));
                 }
                 out
@@ -132,14 +138,17 @@ impl ConfidenceSamples {
                 }
                 let best = considered(engine, case);
                 let top =
-                    best.ranking.first().map(|top| &engine.snapshot().entries[top.found.number as usize].id);
-                let right = case.expect != Expected::HandOff && top.is_some_and(|id| case.accepts(id));
+                    best.ranking.first().map(|top| &engine.snapshot().entries[top.found.number as usize]);
+                let right =
+                    case.expect != Expected::HandOff && top.is_some_and(|entry| case.accepts(&entry.id));
                 let fold = Some(fold(case));
                 Some(ConfidenceSample {
                     signals: best.signals,
                     right,
                     fold,
+                    set: 0,
                     as_asked: true,
+                    category: top.map_or("", |entry| entry.top_category()).to_owned(),
                     weight: CASE_WEIGHT,
                 })
             })
@@ -147,9 +156,9 @@ impl ConfidenceSamples {
         self.0.extend(found.into_iter().flatten());
     }
 
-    /// Adds a labelled retrieval set: each question as asked, and with its right entries taken away. All of it together
+    /// Adds the labelled retrieval set number `set`: each question as asked, and with its right entries taken away. All of it together
     /// weighs as much as what was there before.
-    pub fn add_dataset(&mut self, engine: &Engine, dataset: &Dataset) {
+    pub fn add_dataset(&mut self, engine: &Engine, dataset: &Dataset, set: usize) {
         let entries = &engine.snapshot().entries;
         let weight = self.0.len() as f32 / (2 * dataset.queries.len()).max(1) as f32;
         let found: Vec<[ConfidenceSample; 2]> = dataset
@@ -163,11 +172,16 @@ impl ConfidenceSamples {
                 let whole = engine.consider_text(&query.text);
                 let right = whole.ranking.first().is_some_and(|top| is_right(top.found.number));
                 let gone = engine.consider_without(&query.text, &is_right);
-                let fold = Some(i % FOLDS);
-                [
-                    ConfidenceSample { signals: whole.signals, right, fold, as_asked: true, weight },
-                    ConfidenceSample { signals: gone.signals, right: false, fold, as_asked: false, weight },
-                ]
+                let sample = |signals, right, as_asked| ConfidenceSample {
+                    signals,
+                    right,
+                    fold: Some(i % FOLDS),
+                    set,
+                    as_asked,
+                    category: String::new(),
+                    weight,
+                };
+                [sample(whole.signals, right, true), sample(gone.signals, false, false)]
             })
             .collect();
         self.0.extend(found.into_iter().flatten());

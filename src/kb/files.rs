@@ -270,15 +270,20 @@ fn example_files(folder: &Path) -> Vec<String> {
     names
 }
 
-/// One utterance per line; `none*.txt` holds look-alikes.
+/// One utterance per line; `none*.txt` holds look-alikes, `out_of_scope.txt` questions that no entry covers.
 fn parse_examples(documents: &Documents, problems: &mut Vec<Problem>) -> Vec<HandOffExample> {
     let mut examples = Vec::new();
     for (name, text) in documents.iter().filter(|(name, _)| name.starts_with("examples/")) {
         let file = Path::new(name);
         let stem = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-        let reason = HandOffReason::from_name(&stem).filter(|reason| reason.is_must());
+        let reason = HandOffReason::from_name(&stem)
+            .filter(|reason| reason.is_must() || *reason == HandOffReason::OutOfScope);
         if reason.is_none() && !stem.starts_with("none") {
-            problems.push(Problem::new(file, 0, "must be named after a must-hand-off reason, or none….txt"));
+            problems.push(Problem::new(
+                file,
+                0,
+                "must be named after a must-hand-off reason, or out_of_scope.txt, or none….txt",
+            ));
             continue;
         }
         let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());

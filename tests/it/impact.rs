@@ -70,14 +70,19 @@ fn an_entry_that_takes_over_anothers_phrasings_is_seen_and_blocked() {
         let decision = engine().answer(&Ask { text, ..Ask::default() }).decision;
         matches!(decision, Decision::Answer { .. })
     };
-    let answered = asked.iter().take(90).copied().find(is_answered).expect("the desk answers some of them");
-    let stored =
-        StoredQuestion { id: "q1".into(), turns: Vec::new(), question: answered.to_owned(), made: None };
-    let impact = compare(&after, &["greedy"], &[stored]);
+    let answered = asked.iter().take(90).copied().filter(is_answered).enumerate();
+    let stored = |(i, text): (usize, &str)| StoredQuestion {
+        id: format!("q{i}"),
+        turns: Vec::new(),
+        question: text.to_owned(),
+        made: None,
+    };
+    let stored: Vec<StoredQuestion> = answered.map(stored).collect();
+    let impact = compare(&after, &["greedy"], &stored);
     assert!(impact.is_blocked(), "{:?}", impact.figures);
     assert_eq!(impact.changed_cases[0].direction, Direction::Worse);
     assert!(impact.changed_cases.iter().any(|change| change.after.entry.as_deref() == Some("greedy")));
-    assert_eq!(impact.changed_questions.len(), 1);
+    assert!(impact.changed_questions.iter().any(|change| change.after.entry.as_deref() == Some("greedy")));
 }
 
 #[test]

@@ -264,7 +264,7 @@ fn what_was_learned_stays_until_the_desk_has_outgrown_it() {
     desk.entries.truncate(60);
     // The net's opinion and a vector, to the bit.
     let learned = |engine: &Engine| -> Vec<u32> {
-        let opinion = engine.suspect("詐欺にあった").unwrap().probability;
+        let opinion = engine.consider_text("詐欺にあった").suspicion.unwrap().probability;
         engine.embed("出金の手数料").unwrap().into_iter().chain([opinion]).map(f32::to_bits).collect()
     };
     let first = press();
