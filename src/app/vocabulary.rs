@@ -12,6 +12,7 @@ use crate::kb::files::VocabularyTexts;
 use crate::store::{
     DocumentRecord, Role, StoreError, VocabularyChange, VocabularyLog, VocabularyRecord, VocabularyRevision,
 };
+use crate::text::script::katakana;
 use crate::text::{SynonymGroup, UserTerm, Vocabulary};
 
 /// How often a take-over of the documents is tried against others.
@@ -300,15 +301,11 @@ pub(super) fn tidy_rows(vocabulary: Vocabulary) -> Vocabulary {
     let words = |words: Vec<String>| -> Vec<String> {
         words.into_iter().map(|word| word.trim().to_owned()).filter(|word| !word.is_empty()).collect()
     };
-    let katakana = |c: char| match c {
-        'ぁ'..='ゖ' => char::from_u32(c as u32 + 0x60).unwrap_or(c),
-        c => c,
-    };
     let group = |group: SynonymGroup| SynonymGroup { members: words(group.members) };
     let term = |term: UserTerm| UserTerm {
         surface: term.surface.trim().to_owned(),
         pos: term.pos.trim().to_owned(),
-        reading: term.reading.trim().chars().map(katakana).collect(),
+        reading: term.reading.trim().chars().map(|c| katakana(c).unwrap_or(c)).collect(),
         parts: term.parts.iter().flat_map(|part| part.split_whitespace()).map(str::to_owned).collect(),
     };
     Vocabulary {
