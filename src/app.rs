@@ -59,7 +59,7 @@ pub use vocabulary::{SaveVocabulary, VocabularyDetail, VocabularyHistory};
 pub use vocabulary_trial::{Sample, SampleOf, Samples};
 
 pub use crate::store::{
-    DraftRecord, EntryRecord, LogRecord, Role, Usage, VocabularyLog, VocabularyRecord, VocabularyRevision,
+    DraftRecord, EntryRecord, LogRecord, Role, Usage, VocabularyRecord, VocabularyRevision,
 };
 
 use crate::kb::Snapshot;

@@ -310,7 +310,6 @@ pub(super) fn log_of(
         _ => after.head,
     };
     LogRecord {
-        entry_id: record.id.clone(),
         at,
         actor: actor.to_owned(),
         event: event.name().to_owned(),

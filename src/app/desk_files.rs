@@ -151,7 +151,6 @@ impl App {
             origin: Origin::Imported,
         };
         let log = LogRecord {
-            entry_id: record.id.clone(),
             at,
             actor: WHO_IMPORTS.to_owned(),
             event: Origin::Imported.name().to_owned(),

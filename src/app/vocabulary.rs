@@ -10,7 +10,7 @@ use crate::kb::checks::{VocabularyFinding, vocabulary_errors};
 use crate::kb::curate::{Event, Life, Origin};
 use crate::kb::files::VocabularyTexts;
 use crate::store::{
-    DocumentRecord, Role, StoreError, VocabularyChange, VocabularyLog, VocabularyRecord, VocabularyRevision,
+    DocumentRecord, LogRecord, Role, StoreError, VocabularyChange, VocabularyRecord, VocabularyRevision,
 };
 use crate::text::script::katakana;
 use crate::text::{SynonymGroup, UserTerm, Vocabulary};
@@ -41,7 +41,7 @@ pub struct VocabularyHistory {
     /// All revisions, newest first.
     pub revisions: Vec<VocabularyRevision>,
     /// Everything that happened, newest first.
-    pub log: Vec<VocabularyLog>,
+    pub log: Vec<LogRecord>,
 }
 
 /// A vocabulary to save.
@@ -243,12 +243,13 @@ impl App {
             true => states(&self.store.documents().await?, &known.head, at),
             false => Vec::new(),
         };
-        let log = VocabularyLog {
+        let log = LogRecord {
             at,
             actor: by.clone(),
             event: event.name().to_owned(),
             revision: life.head,
             note: words.clone(),
+            due_at: None,
         };
         let revision = content.map(|(texts, origin)| VocabularyRevision {
             number: life.head,
@@ -334,12 +335,13 @@ fn taken_over(
     let newest = documents.iter().filter(|known| names.contains(&known.name.as_str()));
     let newest = newest.max_by_key(|known| known.at);
     let (author, at) = newest.map_or((WHO_IMPORTS.to_owned(), now), |known| (known.author.clone(), known.at));
-    let log = VocabularyLog {
+    let log = LogRecord {
         at,
         actor: author.clone(),
         event: Origin::Imported.name().to_owned(),
         revision: life.head,
         note: String::new(),
+        due_at: None,
     };
     let (reason, origin) = (String::new(), Origin::Imported);
     let revision = VocabularyRevision { number: life.head, texts, author, at, reason, origin };

@@ -1,11 +1,12 @@
 //! An entry as several staff pages show it: its states in words, what may be done with it, what differs between two of its
 //! contents. The shapes of `entry_acts.html` and `diff.html`.
 
+use super::dto::time;
 use super::entry_dto::FlawDto;
 use super::history_dto::side_name;
 use super::staff_frame::Readable;
 use super::texts::Texts;
-use crate::app::{Action, EntryDetail, FieldDiff, VocabularyDetail};
+use crate::app::{Action, EntryDetail, FieldDiff, LogRecord, VocabularyDetail};
 use crate::kb::Status;
 use crate::kb::curate::Life;
 
@@ -151,6 +152,19 @@ pub(super) struct LogView {
     pub(super) actor: String,
     pub(super) revision: u32,
     pub(super) note: String,
+}
+
+impl LogView {
+    pub(super) fn of(line: &LogRecord, readable: &Readable) -> Self {
+        Self {
+            iso: time(line.at),
+            at: readable.moment(line.at),
+            event: format!("event.{}", line.event),
+            actor: readable.who(&line.actor),
+            revision: line.revision,
+            note: line.note.clone(),
+        }
+    }
 }
 
 /// A field that differs, as `diff.html` shows it.

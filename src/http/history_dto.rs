@@ -7,7 +7,7 @@ use super::dto::time as iso;
 use super::entry_dto::RevisionDto;
 use crate::app::{DiffLine, EntryHistory, FieldDiff, LogRecord, Side};
 
-/// A line of an entry's log.
+/// A line of the log of an entry, or of the vocabulary.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct LogDto {
     /// When.
@@ -26,7 +26,7 @@ pub struct LogDto {
 }
 
 impl LogDto {
-    fn of(log: &LogRecord) -> Self {
+    pub(super) fn of(log: &LogRecord) -> Self {
         Self {
             at: iso(log.at),
             actor: log.actor.clone(),

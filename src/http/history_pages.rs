@@ -6,7 +6,6 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::Web;
-use super::dto::time;
 use super::entry_view::{EntryView, FieldView, LogView, RevisionView, field_views};
 use super::error::ApiError;
 use super::extract::Query;
@@ -15,7 +14,7 @@ use super::pages::{Frame, page};
 use super::staff_frame::{Bar, Readable, StaffFrame};
 use super::texts::Texts;
 use super::vocabulary_pages::waiting;
-use crate::app::{self, EntryFilter, EntryHistory, EntryState, Role, Staff};
+use crate::app::{self, EntryFilter, EntryHistory, EntryState, LogRecord, Role, Staff};
 use crate::kb::{Entry, Status};
 
 #[derive(Template)]
@@ -66,7 +65,7 @@ pub(super) async fn history(
         diff_title: t.fill("history.difference", &numbers),
         diff: compared(&past, older, newer, t)?,
         revisions: revisions(&past, &readable),
-        log: log(&past, &readable),
+        log: past.log.iter().map(|line| LogView::of(line, &readable)).collect(),
         may_roll_back,
         frame,
         bar,
@@ -97,18 +96,6 @@ fn revisions(past: &EntryHistory, readable: &Readable) -> Vec<RevisionView> {
         reason: revision.reason.clone(),
     };
     past.revisions.iter().map(view).collect()
-}
-
-fn log(past: &EntryHistory, readable: &Readable) -> Vec<LogView> {
-    let view = |line: &app::LogRecord| LogView {
-        iso: time(line.at),
-        at: readable.moment(line.at),
-        event: format!("event.{}", line.event),
-        actor: readable.who(&line.actor),
-        revision: line.revision,
-        note: line.note.clone(),
-    };
-    past.log.iter().map(view).collect()
 }
 
 #[derive(Template)]
@@ -154,14 +141,12 @@ pub(super) async fn review(
         let detail = web.app.entry(&member, &listed.record.id).await?;
         let before = detail.live.as_ref().map(|live| live.content.clone()).unwrap_or_default();
         let past = web.app.entry_history(&member, &listed.record.id).await?;
-        let words = past.log.iter().find(|line| line.event == "submitted").map(|line| line.note.clone());
-        let names = [("name", readable.who(&detail.head.author)), ("at", readable.moment(detail.head.at))];
         items.push(ReviewItem {
             entry: EntryView::of(&detail, &readable, t),
             href: format!("/staff/entries/{}", listed.record.id),
-            submitted: t.fill("review.by", &names),
+            submitted: submitted(&detail.head.author, detail.head.at, &readable, t),
             reason: detail.head.reason.clone(),
-            words: words.unwrap_or_default(),
+            words: words_of(&past.log),
             is_new: detail.live.is_none(),
             diff: field_views(&app::diff(&before, &detail.head.content), t),
             preview: Some(to_html(&detail.head.content.answer)),
@@ -173,6 +158,16 @@ pub(super) async fn review(
     Ok(page(&ReviewPage { frame, bar, t, items }, t, asked))
 }
 
+/// Who wrote what waits, and when.
+fn submitted(author: &str, at: i64, readable: &Readable, t: Texts) -> String {
+    t.fill("review.by", &[("name", readable.who(author)), ("at", readable.moment(at))])
+}
+
+/// What was said to the reviewer when it was last submitted.
+fn words_of(log: &[LogRecord]) -> String {
+    log.iter().find(|line| line.event == "submitted").map(|line| line.note.clone()).unwrap_or_default()
+}
+
 /// The vocabulary that waits for review.
 async fn vocabulary_item(
     web: &Web,
@@ -182,14 +177,12 @@ async fn vocabulary_item(
 ) -> Result<ReviewItem, ApiError> {
     let detail = web.app.vocabulary(member).await?;
     let past = web.app.vocabulary_history().await?;
-    let words = past.log.iter().find(|line| line.event == "submitted").map(|line| line.note.clone());
-    let names = [("name", readable.who(&detail.head.author)), ("at", readable.moment(detail.head.at))];
     Ok(ReviewItem {
         entry: EntryView::of_vocabulary(&detail, readable, t),
         href: "/staff/vocabulary".to_owned(),
-        submitted: t.fill("review.by", &names),
+        submitted: submitted(&detail.head.author, detail.head.at, readable, t),
         reason: detail.head.reason.clone(),
-        words: words.unwrap_or_default(),
+        words: words_of(&past.log),
         is_new: false,
         diff: waiting(&detail, t),
         preview: None,

@@ -160,17 +160,9 @@ pub struct VocabularyHistoryDto {
 
 impl VocabularyHistoryDto {
     pub(super) fn of(history: &VocabularyHistory) -> Self {
-        let line = |line: &crate::app::VocabularyLog| LogDto {
-            at: iso(line.at),
-            actor: line.actor.clone(),
-            event: line.event.clone(),
-            revision: line.revision,
-            note: line.note.clone(),
-            due_at: None,
-        };
         Self {
             revisions: history.revisions.iter().map(VocabularyRevisionDto::of).collect(),
-            log: history.log.iter().map(line).collect(),
+            log: history.log.iter().map(LogDto::of).collect(),
         }
     }
 }

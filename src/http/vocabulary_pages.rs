@@ -5,7 +5,6 @@ use axum::extract::State;
 use axum::response::Response;
 
 use super::Web;
-use super::dto::time;
 use super::entry_view::{EntryView, FieldView, LogView, RevisionView, field_views};
 use super::error::ApiError;
 use super::extract::Query;
@@ -121,7 +120,7 @@ pub(super) async fn vocabulary_history(
         diff_title: t.fill("history.difference", &numbers),
         diff: compared(&past, older, newer, t)?,
         revisions: revisions(&past, &readable),
-        log: log(&past, &readable),
+        log: past.log.iter().map(|line| LogView::of(line, &readable)).collect(),
         may_roll_back: member.may(Role::Editor),
         frame,
         bar,
@@ -152,16 +151,4 @@ fn revisions(past: &VocabularyHistory, readable: &Readable) -> Vec<RevisionView>
         reason: revision.reason.clone(),
     };
     past.revisions.iter().map(view).collect()
-}
-
-fn log(past: &VocabularyHistory, readable: &Readable) -> Vec<LogView> {
-    let view = |line: &app::VocabularyLog| LogView {
-        iso: time(line.at),
-        at: readable.moment(line.at),
-        event: format!("event.{}", line.event),
-        actor: readable.who(&line.actor),
-        revision: line.revision,
-        note: line.note.clone(),
-    };
-    past.log.iter().map(view).collect()
 }

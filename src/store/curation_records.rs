@@ -45,11 +45,9 @@ pub struct EntryChange {
     pub ends_draft_of: Option<StaffId>,
 }
 
-/// A line of an entry's log.
+/// A line of the log of an entry, or of the vocabulary.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogRecord {
-    /// The entry.
-    pub entry_id: String,
     /// When, UTC milliseconds.
     pub at: i64,
     /// Id of who did it, or the name of the command or clock that did.
@@ -124,21 +122,6 @@ pub struct VocabularyRevision {
     pub origin: Origin,
 }
 
-/// A line of the vocabulary's log; fields as in [`LogRecord`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VocabularyLog {
-    /// When, UTC milliseconds.
-    pub at: i64,
-    /// Who did it.
-    pub actor: String,
-    /// What happened.
-    pub event: String,
-    /// Number of the revision it concerns.
-    pub revision: u32,
-    /// Why; may be empty.
-    pub note: String,
-}
-
 /// One change to the vocabulary.
 #[derive(Debug, Clone)]
 pub struct VocabularyChange {
@@ -147,7 +130,7 @@ pub struct VocabularyChange {
     /// The revision saved with it.
     pub revision: Option<VocabularyRevision>,
     /// What happened.
-    pub log: VocabularyLog,
+    pub log: LogRecord,
     /// The states of documents that customers are served from afterwards; none = as before.
     pub documents: Vec<DocumentRecord>,
 }

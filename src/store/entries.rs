@@ -54,7 +54,7 @@ pub(super) async fn change(conn: &mut Conn, changes: &[EntryChange]) -> Result<i
         if let Some(revision) = &change.revision {
             insert_revision(conn, revision).await?;
         }
-        insert_log(conn, &change.log, change.entry.version + 1).await?;
+        insert_log(conn, &change.entry, &change.log).await?;
         if let Some(staff) = &change.ends_draft_of {
             drop_draft(conn, &change.entry.id, staff).await?;
         }
@@ -121,13 +121,13 @@ async fn insert_revision(conn: &mut Conn, revision: &Revision) -> Result<(), Sto
     Ok(())
 }
 
-async fn insert_log(conn: &mut Conn, log: &LogRecord, version: i64) -> Result<(), StoreError> {
+async fn insert_log(conn: &mut Conn, entry: &EntryRecord, log: &LogRecord) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO entry_log (entry, version, at, actor, event, revision, note, due_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
     )
-    .bind(&log.entry_id)
-    .bind(version)
+    .bind(&entry.id)
+    .bind(entry.version + 1)
     .bind(log.at)
     .bind(&log.actor)
     .bind(&log.event)
@@ -208,7 +208,6 @@ pub(super) async fn log(conn: &mut Conn, id: &str) -> Result<Vec<LogRecord>, Sto
         .await?;
     let record = |row: &Row| {
         Ok(LogRecord {
-            entry_id: text(row, "entry")?,
             at: int(row, "at")?,
             actor: text(row, "actor")?,
             event: text(row, "event")?,

@@ -25,7 +25,7 @@ use crate::handoff::{ConversationId, Packet, StaffId, Ticket, TicketId, TraceId}
 use crate::kb::Priority;
 use crate::kb::curate::Revision;
 pub use curation_records::{
-    DocumentRecord, DraftRecord, EntryChange, EntryRecord, LogRecord, Usage, VocabularyChange, VocabularyLog,
+    DocumentRecord, DraftRecord, EntryChange, EntryRecord, LogRecord, Usage, VocabularyChange,
     VocabularyRecord, VocabularyRevision,
 };
 pub use exchange_records::{
@@ -212,7 +212,7 @@ pub trait Store: Send + Sync {
     async fn vocabulary_revisions(&self) -> Result<Vec<VocabularyRevision>, StoreError>;
 
     /// The log of the vocabulary, newest first.
-    async fn vocabulary_log(&self) -> Result<Vec<VocabularyLog>, StoreError>;
+    async fn vocabulary_log(&self) -> Result<Vec<LogRecord>, StoreError>;
 
     /// Stores an import's new state with the changes to entries that belong to it, all or nothing. `Conflict` unless every
     /// version is the one that was loaded.

@@ -10,7 +10,7 @@ use sqlx::sqlite::{Sqlite, SqlitePoolOptions};
 use sqlx::{ConnectOptions, Connection};
 
 use super::curation_records::{
-    DocumentRecord, DraftRecord, EntryChange, EntryRecord, LogRecord, Usage, VocabularyChange, VocabularyLog,
+    DocumentRecord, DraftRecord, EntryChange, EntryRecord, LogRecord, Usage, VocabularyChange,
     VocabularyRecord, VocabularyRevision,
 };
 use super::exchange_records::{CaseRecord, GapChange, GapLog, GapQuestion, GapRecord, ImportRecord};
@@ -316,7 +316,7 @@ impl Store for SqliteStore {
         vocabulary::revisions(&mut *self.reader().await?).await
     }
 
-    async fn vocabulary_log(&self) -> Result<Vec<VocabularyLog>, StoreError> {
+    async fn vocabulary_log(&self) -> Result<Vec<LogRecord>, StoreError> {
         vocabulary::log(&mut *self.reader().await?).await
     }
 

@@ -1,7 +1,7 @@
 //! SQL of the vocabulary's life, revisions and log.
 
 use super::StoreError;
-use super::curation_records::{VocabularyChange, VocabularyLog, VocabularyRecord, VocabularyRevision};
+use super::curation_records::{LogRecord, VocabularyChange, VocabularyRecord, VocabularyRevision};
 use super::dialect::{Conn, Row, int, is_taken, json, parsed, text, to_json, unreadable};
 use super::documents;
 use super::entries::next_mark;
@@ -116,15 +116,16 @@ fn read_revision(row: &Row) -> Result<VocabularyRevision, StoreError> {
 }
 
 /// The log, newest first.
-pub(super) async fn log(conn: &mut Conn) -> Result<Vec<VocabularyLog>, StoreError> {
+pub(super) async fn log(conn: &mut Conn) -> Result<Vec<LogRecord>, StoreError> {
     let rows = sqlx::query("SELECT * FROM vocabulary_log ORDER BY version DESC").fetch_all(conn).await?;
     let line = |row: &Row| {
-        Ok(VocabularyLog {
+        Ok(LogRecord {
             at: int(row, "at")?,
             actor: text(row, "actor")?,
             event: text(row, "event")?,
             revision: number(row, "revision")?,
             note: text(row, "note")?,
+            due_at: None,
         })
     };
     rows.iter().map(line).collect()

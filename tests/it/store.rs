@@ -80,7 +80,6 @@ async fn entries_and_documents_keep_every_state(store: &dyn Store) -> Result<(),
             origin: Origin::Saved,
         };
         let log = LogRecord {
-            entry_id: "fee".into(),
             at: 3_000,
             actor: "sato".into(),
             event: "saved".into(),
