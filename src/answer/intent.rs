@@ -39,7 +39,7 @@ const FIRES_FROM: f32 = 0.5;
 const LINGERS_FROM: f32 = 0.1;
 
 /// Raised whenever the same examples give another classifier; stored ones carry it.
-pub const NET_VERSION: u32 = 1;
+pub const NET_VERSION: u32 = 2;
 
 /// The learned net below the rules.
 #[derive(Serialize, Deserialize)]

@@ -58,6 +58,14 @@ impl Driver {
         Self { process, port, _turn: turn }
     }
 
+    /// A wide browser window in which a new member of staff with `role` has signed in.
+    pub async fn signed_in(&self, desk: &Counter, login: &str, role: Role) -> Browser {
+        desk.staff(login, &[role]).await;
+        let browser = self.browser(1300, 900).await;
+        browser.sign_in(desk, login).await;
+        browser
+    }
+
     /// A browser window of `width` by `height` pixels with a profile of its own.
     pub async fn browser(&self, width: u32, height: u32) -> Browser {
         let profile = tempfile::tempdir().unwrap();

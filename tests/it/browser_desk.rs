@@ -67,11 +67,8 @@ async fn in_a_hurry_an_entry_is_written_and_handed_over_in_one_step() {
 #[tokio::test]
 async fn an_entry_is_written_reviewed_by_a_second_person_published_and_rolled_back() {
     let (desk, driver) = (Counter::open_curated().await, Driver::start().await);
-    desk.staff("sato", &[Role::Editor]).await;
-    desk.staff("suzuki", &[Role::Approver]).await;
-    let (editor, approver) = (driver.browser(1300, 900).await, driver.browser(1300, 900).await);
-    editor.sign_in(&desk, "sato").await;
-    approver.sign_in(&desk, "suzuki").await;
+    let editor = driver.signed_in(&desk, "sato", Role::Editor).await;
+    let approver = driver.signed_in(&desk, "suzuki", Role::Approver).await;
 
     entry(&editor, &desk, "jpy-withdrawal-fee").await;
     retype(&editor, "#f-answer", "1回につき **550円** です。").await;
@@ -170,11 +167,8 @@ async fn what_was_typed_comes_back_and_can_be_discarded() {
 #[tokio::test]
 async fn two_who_write_at_once_see_both_versions() {
     let (desk, driver) = (Counter::open_curated().await, Driver::start().await);
-    desk.staff("sato", &[Role::Editor]).await;
-    desk.staff("tanaka", &[Role::Editor]).await;
-    let (sato, tanaka) = (driver.browser(1300, 900).await, driver.browser(1300, 900).await);
-    sato.sign_in(&desk, "sato").await;
-    tanaka.sign_in(&desk, "tanaka").await;
+    let sato = driver.signed_in(&desk, "sato", Role::Editor).await;
+    let tanaka = driver.signed_in(&desk, "tanaka", Role::Editor).await;
     for browser in [&sato, &tanaka] {
         entry(browser, &desk, "jpy-withdrawal-fee").await;
     }

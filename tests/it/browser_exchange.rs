@@ -46,14 +46,11 @@ async fn a_file_with_bad_rows_is_imported_and_taken_back() {
 async fn a_gap_becomes_an_entry_and_the_same_question_is_answered() {
     const ASKED: &str = "紙の領収書を郵送してもらえますか";
     let (desk, driver) = (Counter::open_curated().await, Driver::start().await);
-    desk.staff("sato", &[Role::Editor]).await;
-    desk.staff("suzuki", &[Role::Approver]).await;
     let reply = desk.client.visit().await.say(ASKED).await;
     assert_eq!(reply["decision"], "handoff");
 
-    let (editor, approver) = (driver.browser(1300, 900).await, driver.browser(1300, 900).await);
-    editor.sign_in(&desk, "sato").await;
-    approver.sign_in(&desk, "suzuki").await;
+    let editor = driver.signed_in(&desk, "sato", Role::Editor).await;
+    let approver = driver.signed_in(&desk, "suzuki", Role::Approver).await;
     editor.open(&format!("http://{}/staff/gaps", desk.at)).await;
     assert!(editor.text("#main").await.contains(ASKED));
     press(&editor, "article h2 a").await;

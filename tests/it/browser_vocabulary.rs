@@ -26,11 +26,8 @@ async fn field_of(browser: &Browser, words: &str) -> String {
 #[tokio::test]
 async fn a_synonym_is_tried_saved_and_let_out_by_a_second_person() {
     let (desk, driver) = (Counter::open_curated().await, Driver::start().await);
-    desk.staff("sato", &[Role::Editor]).await;
-    desk.staff("suzuki", &[Role::Approver]).await;
-    let (editor, approver) = (driver.browser(1300, 900).await, driver.browser(1300, 900).await);
-    editor.sign_in(&desk, "sato").await;
-    approver.sign_in(&desk, "suzuki").await;
+    let editor = driver.signed_in(&desk, "sato", Role::Editor).await;
+    let approver = driver.signed_in(&desk, "suzuki", Role::Approver).await;
     // A question of late, to be read otherwise.
     desk.client.visit().await.say("着地金はまだですか").await;
 
@@ -84,11 +81,8 @@ async fn a_synonym_is_tried_saved_and_let_out_by_a_second_person() {
 #[tokio::test]
 async fn wrong_rows_are_named_and_two_who_write_at_once_lose_nothing() {
     let (desk, driver) = (Counter::open_curated().await, Driver::start().await);
-    desk.staff("sato", &[Role::Editor]).await;
-    desk.staff("tanaka", &[Role::Editor]).await;
-    let (one, other) = (driver.browser(1300, 900).await, driver.browser(1300, 900).await);
-    one.sign_in(&desk, "sato").await;
-    other.sign_in(&desk, "tanaka").await;
+    let one = driver.signed_in(&desk, "sato", Role::Editor).await;
+    let other = driver.signed_in(&desk, "tanaka", Role::Editor).await;
     open(&one, &desk).await;
     open(&other, &desk).await;
 
