@@ -8,6 +8,7 @@ mod accounts;
 mod bulk;
 mod catalogue;
 mod commit;
+mod contents;
 mod curation;
 mod curation_types;
 mod customer;

@@ -1,14 +1,19 @@
 //! The desk between files and store: the first start and `kb import` take the folder's texts over, `kb export` gives
 //! them back. What the folder calls published is taken as approved: files are reviewed where they are kept.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use super::catalogue::Records;
 use super::curation::{new_record, plain, same};
 use super::{App, AppError};
-use crate::kb::Entry;
 use crate::kb::curate::{Life, Origin, Revision, Summary};
 use crate::kb::files::{Contents, FiledEntry};
+use crate::kb::{Entry, Status};
 use crate::store::{DocumentRecord, EntryChange, EntryRecord, LogRecord};
+
+/// What an entry's file says, and its newer draft's.
+type Filed = (Entry, Option<Entry>);
 
 /// Author of revisions that came from files.
 pub const WHO_IMPORTS: &str = "files";
@@ -57,17 +62,17 @@ impl App {
     pub async fn import_desk(&self, contents: &Contents, dry: bool) -> Result<ImportReport, AppError> {
         let mut report = ImportReport::default();
         let records = self.catalogue.records(self.store.as_ref()).await?;
+        let states = self.filed_states(&records).await?;
         let mut changes = Vec::new();
         for filed in &contents.entries {
             let draft = contents.drafts.iter().find(|draft| draft.id == filed.entry.id);
             let id = filed.entry.id.clone();
-            let Some(record) = records.get(&id) else {
+            let (Some(record), Some((public, newer))) = (records.get(&id), states.get(&id)) else {
                 changes.extend(self.taken_over(new_record(&id, self.now()), filed, draft));
                 report.added.push(id);
                 continue;
             };
-            let (public, newer) = self.exported(record).await?;
-            if same_with_status(&public, &filed.entry) && optional_same(newer.as_ref(), draft) {
+            if same_with_status(public, &filed.entry) && optional_same(newer.as_ref(), draft) {
                 report.unchanged += 1;
                 continue;
             }
@@ -99,10 +104,8 @@ impl App {
     pub async fn export_desk(&self) -> Result<Contents, AppError> {
         let records = self.catalogue.records(self.store.as_ref()).await?;
         let mut contents = Contents { documents: self.documents().await?, ..Contents::default() };
-        let live: HashMap<String, Revision> = by_id(self.store.live_revisions().await?);
-        for (id, head) in by_id::<BTreeMap<_, _>>(self.store.head_revisions().await?) {
+        for (id, (entry, draft)) in self.filed_states(&records).await? {
             let Some(record) = records.get(&id) else { continue };
-            let (entry, draft) = public_and_newer(record, head, live.get(&id).cloned());
             let folder =
                 if record.folder.is_empty() { folder_like(&records, &entry) } else { record.folder.clone() };
             contents.entries.push(FiledEntry { folder, entry });
@@ -111,13 +114,28 @@ impl App {
         Ok(contents)
     }
 
-    async fn exported(&self, record: &EntryRecord) -> Result<(Entry, Option<Entry>), AppError> {
-        let head = self.revision_of(record, record.life.head).await?;
-        let live = match record.life.live {
-            Some(live) => Some(self.revision_of(record, live).await?),
-            None => None,
-        };
-        Ok(public_and_newer(record, head, live))
+    /// What each entry's file says, and what its newer draft says if it has one.
+    async fn filed_states(&self, records: &Records) -> Result<BTreeMap<String, Filed>, AppError> {
+        let numbers =
+            |life: &Life| life.live.into_iter().chain((life.live != Some(life.head)).then_some(life.head));
+        let wanted = records
+            .values()
+            .flat_map(|record| numbers(&record.life).map(|number| (record.id.as_str(), number)));
+        let mut states = BTreeMap::<String, Filed>::new();
+        // The older of two comes first: it is the live one.
+        let mut entries = self.entries_at(&self.publishing.held(), wanted).await?;
+        entries.sort_by_key(|entry| entry.revision);
+        for entry in entries {
+            let Some(life) = records.get(&entry.id).map(|record| &record.life) else { continue };
+            let status = if life.live == Some(entry.revision) { Status::Published } else { life.status };
+            // Files know no revision numbers.
+            let filed = Entry { status, revision: 1, ..Arc::unwrap_or_clone(entry) };
+            match states.get_mut(&filed.id) {
+                Some((_, newer)) => *newer = Some(filed),
+                None => _ = states.insert(filed.id.clone(), (filed, None)),
+            }
+        }
+        Ok(states)
     }
 
     /// One change per revision the folder brings: what it says is public, then its newer draft.
@@ -179,21 +197,6 @@ impl App {
     }
 }
 
-/// What the entry's file says, and what its newer draft says if it has one.
-fn public_and_newer(record: &EntryRecord, head: Revision, live: Option<Revision>) -> (Entry, Option<Entry>) {
-    // Files know no revision numbers.
-    let as_filed = |revision: &Revision| Entry { revision: 1, ..record.life.entry_of(revision) };
-    let newest = as_filed(&head);
-    match live.filter(|_| record.life.has_newer()) {
-        Some(live) => (as_filed(&live), Some(newest)),
-        None => (newest, None),
-    }
-}
-
-fn by_id<T: FromIterator<(String, Revision)>>(revisions: Vec<Revision>) -> T {
-    revisions.into_iter().map(|revision| (revision.entry_id.clone(), revision)).collect()
-}
-
 fn same_with_status(a: &Entry, b: &Entry) -> bool {
     a.status == b.status && same(a, b)
 }
@@ -207,7 +210,7 @@ fn optional_same(a: Option<&Entry>, b: Option<&Entry>) -> bool {
 }
 
 /// Where an entry that has no folder yet goes: where others of its category are, else by itself.
-fn folder_like(records: &super::catalogue::Records, entry: &Entry) -> String {
+fn folder_like(records: &Records, entry: &Entry) -> String {
     let kin = records.values().filter(|record| {
         record.summary.category.first() == entry.category.first() && !record.folder.is_empty()
     });

@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex};
 
 use sha2::{Digest, Sha256};
 
+use super::contents::DeskContents;
 use super::curation::must;
 use super::{Answerer, App, AppError, Staff};
 use crate::answer::{Ask, Candidate, Outcome};
 use crate::impact::{Case, Impact, Question, Served, StoredQuestion, assess};
 use crate::kb::checks::{Claims, Finding, check};
 use crate::kb::curate::Event;
-use crate::kb::snapshot::DeskFiles;
 use crate::kb::{Entry, Snapshot, Status};
 use crate::store::{CaseRecord, EntryRecord, Role, StoreError};
 
@@ -107,20 +107,19 @@ impl App {
             return Ok(known);
         }
         let changed: Vec<String> = records.iter().map(|record| record.id.clone()).collect();
-        let mut files = self.desk_contents().await?;
-        files.entries.retain(|entry| !changed.contains(&entry.id));
+        let mut contents = self.desk_contents().await?;
         for record in records {
             let head = self.revision_of(record, record.life.head).await?;
-            files.entries.push(Entry { status: Status::Published, revision: head.number, ..head.content });
+            contents.put(Entry { status: Status::Published, revision: head.number, ..head.content });
         }
-        self.start_preview(id, files, changed).await
+        self.start_preview(id, contents, changed).await
     }
 
-    /// Compares what is served with what `files` would serve, aside; `changed` are the entries that differ.
+    /// Compares what is served with what `contents` would serve, aside; `changed` are the entries that differ.
     pub(super) async fn start_preview(
         self: &Arc<Self>,
         id: String,
-        files: DeskFiles,
+        contents: DeskContents,
         changed: Vec<String>,
     ) -> Result<PreviewState, AppError> {
         let publisher = self.publishing.publisher.clone();
@@ -133,7 +132,7 @@ impl App {
         self.keep_preview(&id, &preview);
         let (before, job) = (self.answerer(), Arc::clone(&preview));
         tokio::task::spawn_blocking(move || {
-            let found = publisher.build_trial(Snapshot::of(files, today)).map(|after| {
+            let found = publisher.build_trial(contents.snapshot(today)).map(|after| {
                 let question = Question {
                     before: &Side(before),
                     after: &Side(after),

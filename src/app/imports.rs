@@ -334,9 +334,10 @@ impl App {
     /// The newest state of every entry, by id.
     async fn shelf(&self) -> Result<Shelf, AppError> {
         let records = self.catalogue.records(self.store.as_ref()).await?;
-        let heads = self.store.head_revisions().await?.into_iter().filter_map(|head| {
-            let record = records.get(&head.entry_id)?;
-            let entry = Entry { status: record.life.status, revision: head.number, ..head.content };
+        let wanted = records.values().map(|record| (record.id.as_str(), record.life.head));
+        let heads = self.entries_at(&self.publishing.held(), wanted).await?.into_iter().filter_map(|head| {
+            let record = records.get(&head.id)?;
+            let entry = Entry { status: record.life.status, ..Arc::unwrap_or_clone(head) };
             Some((record.id.clone(), Held { entry, external_id: record.external_id.clone() }))
         });
         Ok(heads.collect())

@@ -8,11 +8,9 @@ use jiff::civil::Date;
 use super::curation::log_of;
 use super::{Answerer, App, AppError, ModelsInUse, Publisher};
 use crate::handoff::calendar::Calendar;
+use crate::kb::Snapshot;
 use crate::kb::curate::{Event, Rules};
-use crate::kb::files::{self, Documents};
-use crate::kb::snapshot::DeskFiles;
-use crate::kb::{Entry, Snapshot, Status};
-use crate::store::{DocumentRecord, EntryChange, EntryRecord, StoreError};
+use crate::store::{EntryChange, EntryRecord, StoreError};
 
 /// Who publishes and archives in the log when nobody but the clock does.
 pub const WHO_KEEPS_TIME: &str = "clock";
@@ -40,6 +38,18 @@ pub(super) struct Publishing {
     pub(super) publisher: Option<Arc<dyn Publisher>>,
     building: tokio::sync::Mutex<()>,
     service: RwLock<Service>,
+    held: RwLock<Arc<Snapshot>>,
+}
+
+impl Publishing {
+    /// What was last read from the store and built; empty before.
+    pub(super) fn held(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.held.read().unwrap_or_else(|poisoned| poisoned.into_inner()))
+    }
+
+    fn hold(&self, snapshot: &Arc<Snapshot>) {
+        *self.held.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = Arc::clone(snapshot);
+    }
 }
 
 impl App {
@@ -68,11 +78,12 @@ impl App {
         if is_newest && !publisher.is_renewed() {
             return Ok(());
         }
-        let files = self.desk_contents().await?;
-        let day = Calendar::of(&files.desk).today(self.now());
-        let built = tokio::task::spawn_blocking(move || publisher.build(Snapshot::of(files, day))).await;
+        let contents = self.desk_contents().await?;
+        let day = Calendar::of(&contents.desk.desk).today(self.now());
+        let built = tokio::task::spawn_blocking(move || publisher.build(contents.snapshot(day))).await;
         let failed = match built {
             Ok(Ok(answerer)) => {
+                self.publishing.hold(answerer.snapshot());
                 self.publish(answerer);
                 None
             }
@@ -139,28 +150,6 @@ impl App {
     /// The day it is at the desk.
     pub(super) fn today(&self) -> Date {
         Calendar::of(&self.snapshot().desk).today(self.now())
-    }
-
-    /// All that is published, and the desk's other files, from the store.
-    pub(super) async fn desk_contents(&self) -> Result<DeskFiles, AppError> {
-        let documents = self.documents().await?;
-        let mut problems = Vec::new();
-        let desk = files::parse(&documents, &mut problems);
-        if let Some(problem) = problems.first() {
-            tracing::warn!(mistakes = problems.len(), "the desk's files have mistakes, first: {problem}");
-        }
-        let revisions = self.store.live_revisions().await?;
-        let entries = revisions
-            .into_iter()
-            .map(|live| Entry { status: Status::Published, revision: live.number, ..live.content })
-            .collect();
-        Ok(DeskFiles { entries, ..desk })
-    }
-
-    /// The desk's other files as text, by name.
-    pub(super) async fn documents(&self) -> Result<Documents, AppError> {
-        let newest: Vec<DocumentRecord> = self.store.documents().await?;
-        Ok(newest.into_iter().filter_map(|document| Some((document.name, document.text?))).collect())
     }
 }
 

@@ -3,13 +3,14 @@
 
 use std::sync::{Arc, Mutex};
 
+use super::contents::DeskContents;
 use super::publishing::Built;
 use super::question::{clean, decide};
 use super::{App, AppError, Staff};
 use crate::answer::{Context, Outcome};
 use crate::handoff::calendar::Calendar;
-use crate::kb::snapshot::DeskFiles;
-use crate::kb::{Entry, Language, Snapshot, Status};
+use crate::kb::curate::Life;
+use crate::kb::{Language, Snapshot, Status};
 
 /// What a trial asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,13 +66,13 @@ impl App {
         let _one = self.trials.building.lock().await;
         let mark = self.store.content_mark().await?;
         let kept = self.trials.newest.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
-        if let Some((_, answerer)) = kept.filter(|(known, _)| *known == mark) {
-            return Ok(answerer);
+        if let Some((_, answerer)) = kept.as_ref().filter(|(known, _)| *known == mark) {
+            return Ok(Arc::clone(answerer));
         }
-        let files = self.desk_with_drafts().await?;
-        let today = Calendar::of(&files.desk).today(self.now());
+        let contents = self.desk_with_drafts(kept.map(|(_, answerer)| answerer)).await?;
+        let today = Calendar::of(&contents.desk.desk).today(self.now());
         let built =
-            tokio::task::spawn_blocking(move || publisher.build_trial(Snapshot::of(files, today))).await;
+            tokio::task::spawn_blocking(move || publisher.build_trial(contents.snapshot(today))).await;
         let answerer = match built {
             Ok(Ok(answerer)) => answerer,
             Ok(Err(error)) => return Err(AppError::NotServed(format!("{error:#}"))),
@@ -82,20 +83,15 @@ impl App {
         Ok(answerer)
     }
 
-    /// The desk as if every head but archived ones, and the vocabulary's, were published.
-    async fn desk_with_drafts(&self) -> Result<DeskFiles, AppError> {
-        let mut desk = self.desk_contents().await?;
+    /// The desk as if every head but archived ones, and the vocabulary's, were published; `before` is the last such.
+    async fn desk_with_drafts(&self, before: Option<Built>) -> Result<DeskContents, AppError> {
+        let beside = before.map_or_else(|| self.publishing.held(), |before| Arc::clone(before.snapshot()));
+        let newest = |life: &Life| (life.status != Status::Archived).then_some(life.head);
+        let mut contents = self.contents_with(beside, newest).await?;
+        contents.entries.retain(|entry| !entry.question.is_empty());
         if let Some(vocabulary) = self.vocabulary_draft().await? {
-            desk.vocabulary = vocabulary;
+            contents.desk.vocabulary = vocabulary;
         }
-        let records = self.catalogue.records(self.store.as_ref()).await?;
-        let heads = self.store.head_revisions().await?.into_iter().filter(|head| {
-            records.get(&head.entry_id).is_some_and(|record| record.life.status != Status::Archived)
-        });
-        let entries = heads
-            .map(|head| Entry { status: Status::Published, revision: head.number, ..head.content })
-            .filter(|entry| !entry.question.is_empty())
-            .collect();
-        Ok(DeskFiles { entries, ..desk })
+        Ok(contents)
     }
 }

@@ -7,7 +7,6 @@ use super::curation::must;
 use super::vocabulary::{preview_of_vocabulary, tidy_rows, tidy_vocabulary};
 use super::{App, AppError, PreviewState, Publisher, Staff};
 use crate::kb::checks::{Reader, VocabularyFinding, check_vocabulary};
-use crate::kb::snapshot::DeskFiles;
 use crate::store::Role;
 use crate::text::{Analyzer, Tokenised, Vocabulary, side_by_side};
 
@@ -147,8 +146,9 @@ impl App {
         if let Some(known) = self.known_preview(&id).await? {
             return Ok(known);
         }
-        let files = DeskFiles { vocabulary, ..self.desk_contents().await? };
-        self.start_preview(id, files, Vec::new()).await
+        let mut contents = self.desk_contents().await?;
+        contents.desk.vocabulary = vocabulary;
+        self.start_preview(id, contents, Vec::new()).await
     }
 
     /// The preview of serving the newest revision, as it is saved.

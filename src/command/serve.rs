@@ -86,7 +86,9 @@ async fn serve(config: Config, cases: Option<&Path>) -> anyhow::Result<()> {
     let closed = Arc::new(Closed::default());
     let app = App::new(Arc::new(store), closed, Arc::new(SystemClock), config.limits.clone());
     let app = Arc::new(app.with_publisher(Arc::new(Press::new(workshop))));
-    take_over(&app, &config.kb_dir).await?;
+    if app.is_empty().await? {
+        take_over(&app, &config.kb_dir).await?;
+    }
     app.serve_newest().await.context("the desk cannot be served")?;
     if let Some(path) = cases {
         let snapshot = app.snapshot();
@@ -95,45 +97,48 @@ async fn serve(config: Config, cases: Option<&Path>) -> anyhow::Result<()> {
         tracing::info!(cases = cases.cases.len(), skipped = cases.skipped.count(), "cases for previews");
     }
     greet(&app, &listener).await?;
+    let comparer = tokio::spawn(compare(Arc::clone(&app), config.kb_dir.clone()));
     let sweeper = tokio::spawn(sweep(Arc::clone(&app)));
     let timer = tokio::spawn(keep_time(Arc::clone(&app)));
     http::serve(listener, app, Settings::of(&config), stop_signal()).await?;
+    comparer.abort();
     sweeper.abort();
     timer.abort();
     Ok(())
 }
 
-/// The first start takes the desk's folder over; from then on the database is the source of truth, and a folder that
-/// says something else is only pointed out.
+/// The first start takes the desk's folder over; from then on the database is the source of truth.
 async fn take_over(app: &App, folder: &Path) -> anyhow::Result<()> {
-    if app.is_empty().await? {
-        let report = app.import_desk(&files::contents(folder, today())?, false).await?;
-        tracing::info!(
-            entries = report.added.len(),
-            "the desk in {} is now in the database",
-            folder.display()
-        );
-        return Ok(());
-    }
-    let contents = match files::contents(folder, today()) {
-        Ok(contents) => contents,
-        Err(error) => {
-            tracing::warn!("the database is served; the folder is not read: {error}");
-            return Ok(());
-        }
+    let report = app.import_desk(&files::contents(folder, today())?, false).await?;
+    tracing::info!(entries = report.added.len(), "the desk in {} is now in the database", folder.display());
+    Ok(())
+}
+
+/// Points out a folder that says something else than the database. Nobody waits for it.
+async fn compare(app: Arc<App>, folder: PathBuf) {
+    let read = {
+        let folder = folder.clone();
+        tokio::task::spawn_blocking(move || files::contents(&folder, today())).await
     };
-    let report = app.import_desk(&contents, true).await?;
-    if !report.is_same() {
-        let folder = folder.display();
-        tracing::warn!(
+    let report = match read {
+        Ok(Ok(contents)) => app.import_desk(&contents, true).await,
+        Ok(Err(error)) => {
+            return tracing::warn!("the database is served; the folder is not read: {error}");
+        }
+        Err(_) => return,
+    };
+    let folder = folder.display();
+    match report {
+        Ok(report) if report.is_same() => {}
+        Ok(report) => tracing::warn!(
             entries = report.added.len() + report.changed.len(),
             missing = report.missing.len(),
             documents = report.documents.len(),
             "{folder} differs from the database, which is served; take the folder over with \
              `madoguchi kb import --kb {folder}`, or write the database into it with `madoguchi kb export --kb {folder}`"
-        );
+        ),
+        Err(error) => tracing::warn!("{folder} is not compared with the database: {error}"),
     }
-    Ok(())
 }
 
 async fn keep_time(app: Arc<App>) {

@@ -3,10 +3,12 @@
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use anyhow::Context;
 
+use super::mapped::Mapped;
 use super::prepared::Prepared;
 use super::sounds::Sounds;
 use crate::text::grams;
@@ -17,16 +19,33 @@ pub type TermId = u32;
 /// One entry's terms by field, and the same again in the order that lookups need. Made of the entry alone, so that it is
 /// shared between indexes.
 ///
-/// Lists of numbers in one block of memory: terms of the question and of each phrasing, keywords, answer; hashes of
-/// character grams, then of reading grams, of question and phrasings, each sorted and unique; the sorted terms of question
-/// and keywords, of question, phrasings and keywords, of the answer; the distinct terms of question and phrasings.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// Lists of numbers in one block, in memory or in the index's folder: how many lists, where each ends, and the lists. They
+/// are: terms of the question and of each phrasing, keywords, answer; hashes of character grams, then of reading grams, of
+/// question and phrasings, each sorted and unique; the sorted terms of question and keywords, of question, phrasings and
+/// keywords, of the answer; the distinct terms of question and phrasings.
+#[derive(Debug, Clone)]
 pub struct Document {
-    numbers: Box<[u32]>,
-    /// Where each list ends.
-    ends: Box<[u32]>,
+    words: Words,
     /// Whether the entry is in English.
     pub english: bool,
+}
+
+/// Numbers in memory, or in a file from a byte on: these of its words.
+#[derive(Debug, Clone)]
+enum Words {
+    Held(Box<[u32]>),
+    Mapped(Arc<Mapped>, usize, Range<usize>),
+}
+
+impl Words {
+    fn all(&self) -> &[u32] {
+        match self {
+            Self::Held(words) => words,
+            Self::Mapped(file, start, at) => {
+                file.words(*start).and_then(|words| words.get(at.clone())).unwrap_or_default()
+            }
+        }
+    }
 }
 
 impl Document {
@@ -50,21 +69,37 @@ impl Document {
         let hashes = prepared.gram_hashes.iter().cloned().chain(prepared.reading_hashes());
         let lists: Vec<Vec<u32>> =
             texts.into_iter().chain([keywords, answer]).chain(hashes).chain(about).chain(distinct).collect();
-        let ends = lists.iter().scan(0, |end, list| {
+        let count = lists.len() as u32;
+        let ends = lists.iter().scan(count + 1, |end, list| {
             *end += list.len() as u32;
             Some(*end)
         });
-        Self { ends: ends.collect(), numbers: lists.concat().into(), english: prepared.english }
+        let words: Vec<u32> = std::iter::once(count).chain(ends).chain(lists.concat()).collect();
+        Self { words: Words::Held(words.into()), english: prepared.english }
+    }
+
+    /// Whether the block's lists lie within it, one after the other.
+    fn is_sound(&self) -> bool {
+        let words = self.words.all();
+        let count = words.first().map_or(0, |count| *count as usize);
+        let ends = words.get(1..=count).unwrap_or_default();
+        count >= 9
+            && (count - 5).is_multiple_of(4)
+            && ends.len() == count
+            && ends[0] as usize > count
+            && ends.is_sorted()
+            && ends[count - 1] as usize == words.len()
     }
 
     fn list(&self, at: usize) -> &[u32] {
-        let start = if at == 0 { 0 } else { self.ends[at - 1] };
-        &self.numbers[start as usize..self.ends[at] as usize]
+        let words = self.words.all();
+        let start = if at == 0 { words[0] + 1 } else { words[at] };
+        &words[start as usize..words[at + 1] as usize]
     }
 
     /// Question and phrasings, counted.
     fn wordings(&self) -> usize {
-        (self.ends.len() - 5) / 4
+        (self.words.all()[0] as usize - 5) / 4
     }
 
     /// Terms of the question and of each phrasing, in text order; the question first.
@@ -176,13 +211,8 @@ impl Documents {
             let heard = (Arc::from(reading.as_str()), self.intern(term));
             *self.heard.entry(heard).or_default() += 1;
         }
-        self.keep(Arc::new(document));
-    }
-
-    /// Adds a document of an index with the same terms.
-    fn keep(&mut self, document: Arc<Document>) {
         document.terms().into_iter().for_each(|id| self.frequency[id as usize] += 1);
-        self.documents.push(document);
+        self.documents.push(Arc::new(document));
     }
 
     /// The documents after a change. `sources` say where each comes from: a number of this index, or what was prepared;
@@ -192,7 +222,14 @@ impl Documents {
         sources: impl Iterator<Item = Result<u32, &'a Prepared>>,
         gone: impl Iterator<Item = (u32, &'a Prepared)>,
     ) -> Self {
-        let mut out = Self { documents: Vec::new(), statistics: Statistics::default(), ..self.clone() };
+        let mut out = Self {
+            terms: self.terms.clone(),
+            numbers: self.numbers.clone(),
+            documents: Vec::with_capacity(self.documents.len()),
+            frequency: self.frequency.clone(),
+            heard: self.heard.clone(),
+            statistics: Statistics::default(),
+        };
         for (number, prepared) in gone {
             self.get(number).terms().into_iter().for_each(|id| out.frequency[id as usize] -= 1);
             for (reading, term) in &prepared.sounds {
@@ -241,24 +278,55 @@ impl Documents {
         };
     }
 
-    /// For the index's folder.
+    /// For the index's folder: the length of what is written first (u64), then that, then the documents' numbers.
     pub(super) fn to_bytes(&self) -> anyhow::Result<Vec<u8>> {
         let terms: Vec<&str> = self.terms.iter().map(Arc::as_ref).collect();
-        let documents: Vec<&Document> = self.documents.iter().map(Arc::as_ref).collect();
+        let documents: Vec<(u32, bool)> = self
+            .documents
+            .iter()
+            .map(|document| (document.words.all().len() as u32, document.english))
+            .collect();
         let heard: Vec<(&str, TermId, u32)> =
             self.heard.iter().map(|((reading, term), count)| (reading.as_ref(), *term, *count)).collect();
-        Ok(postcard::to_stdvec(&(terms, documents, heard))?)
+        let mut head = postcard::to_stdvec(&(terms, &self.frequency, documents, heard))?;
+        // Numbers begin where numbers may.
+        head.resize(head.len().next_multiple_of(size_of::<u32>()), 0);
+        let mut bytes = (head.len() as u64).to_le_bytes().to_vec();
+        bytes.extend(head);
+        for document in &self.documents {
+            bytes.extend(document.words.all().iter().flat_map(|word| word.to_ne_bytes()));
+        }
+        Ok(bytes)
     }
 
-    /// From the index's folder.
-    pub(super) fn from_bytes(bytes: &[u8]) -> anyhow::Result<Self> {
-        type Stored<'a> = (Vec<&'a str>, Vec<Document>, Vec<(&'a str, TermId, u32)>);
-        let (terms, documents, heard): Stored<'_> = postcard::from_bytes(bytes)?;
+    /// From the index's folder. The documents' numbers stay there.
+    pub(super) fn from_file(file: Mapped) -> anyhow::Result<Self> {
+        type Head<'a> = (Vec<&'a str>, Vec<u32>, Vec<(u32, bool)>, Vec<(&'a str, TermId, u32)>);
+        let file = Arc::new(file);
+        let (length, rest) = file.bytes().split_first_chunk::<8>().context("cut short")?;
+        let length = usize::try_from(u64::from_le_bytes(*length))?;
+        let head = rest.get(..length).context("cut short")?;
+        let ((terms, frequency, documents, heard), _): (Head<'_>, _) = postcard::take_from_bytes(head)?;
         let mut out = Self::default();
         terms.into_iter().for_each(|term| _ = out.intern(term));
+        anyhow::ensure!(frequency.len() == out.terms.len(), "terms and their counts do not agree");
+        out.frequency = frequency;
         out.heard =
             heard.into_iter().map(|(reading, term, count)| ((Arc::from(reading), term), count)).collect();
-        documents.into_iter().for_each(|document| out.keep(Arc::new(document)));
+        let mut start = 0;
+        for (length, english) in documents {
+            let at = start..start + length as usize;
+            start = at.end;
+            out.documents.push(Arc::new(Document {
+                words: Words::Mapped(Arc::clone(&file), 8 + head.len(), at),
+                english,
+            }));
+        }
+        anyhow::ensure!(
+            file.words(8 + head.len()).is_some_and(|words| words.len() == start)
+                && out.documents.iter().all(|document| document.is_sound()),
+            "sizes of the documents do not agree"
+        );
         out.finish();
         Ok(out)
     }

@@ -1,6 +1,6 @@
 //! A file of the index that stays on disk: the system brings in what is looked at and takes it out again when memory is
 //! short. Uses `unsafe`, as `simd` does.
-#![expect(unsafe_code, reason = "maps a file, and reads bytes as signed ones")]
+#![expect(unsafe_code, reason = "maps a file, and reads bytes as numbers")]
 
 use std::fs::File;
 use std::path::Path;
@@ -26,6 +26,14 @@ impl Mapped {
     /// All of it.
     pub fn bytes(&self) -> &[u8] {
         &self.0
+    }
+
+    /// From byte `start` on, as many whole numbers as there are, in this machine's order of bytes: an index stays where it
+    /// was made. `None` if they do not begin where numbers may.
+    pub fn words(&self, start: usize) -> Option<&[u32]> {
+        // SAFETY: every bit pattern is a u32, and `align_to` looks after alignment.
+        let (before, words, after) = unsafe { self.bytes().get(start..)?.align_to::<u32>() };
+        (before.is_empty() && after.is_empty()).then_some(words)
     }
 
     /// All of it as int8.

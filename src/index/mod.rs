@@ -28,7 +28,7 @@ use prepared::{Prepared, prepare, same_text};
 use vector::VectorIndex;
 
 /// Raise when the meaning or layout of anything on disk changes.
-pub const INDEX_VERSION: u32 = 4;
+pub const INDEX_VERSION: u32 = 5;
 
 /// Entries prepared at a time: enough for all cores, few enough that their terms take little memory.
 const BATCH: usize = 256;
@@ -100,7 +100,7 @@ impl Index {
     /// When something is missing or damaged.
     pub fn open(folder: &Sealed, fingerprint: String) -> anyhow::Result<Self> {
         let (documents, vectors) = rayon::join(
-            || Documents::from_bytes(folder.file(DOCUMENTS)?.bytes()),
+            || Documents::from_file(folder.file(DOCUMENTS)?),
             || folder.has(VECTORS).then(|| VectorIndex::from_file(folder.file(VECTORS)?)).transpose(),
         );
         let (documents, vectors) = (documents?, vectors?);

@@ -107,7 +107,7 @@ pub enum Audience {
 }
 
 /// One FAQ item. `id` is unique over the desk; the English twin of `x` is `x.en` with `translation_of = x`.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Entry {
     /// Unique id: lower-case ASCII letters, digits, hyphens; `.en` suffix for an English twin.
     pub id: String,

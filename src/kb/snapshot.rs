@@ -9,6 +9,9 @@ use sha2::{Digest, Sha256};
 use super::{Desk, Entry, HandOffExample, Language, RuleSet, SmallTalk, Wording};
 use crate::text::Vocabulary;
 
+/// A SHA-256.
+pub type Digest256 = [u8; 32];
+
 /// What customers are served from. Build one with [`Snapshot::of`]; it never changes afterwards.
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot {
@@ -26,6 +29,8 @@ pub struct Snapshot {
     pub smalltalk: Vec<SmallTalk>,
     /// Examples of what must reach a person.
     pub examples: Vec<HandOffExample>,
+    /// SHA-256 of each entry.
+    hashes: Vec<Digest256>,
     by_id: HashMap<String, usize>,
     hash: String,
 }
@@ -52,17 +57,29 @@ pub struct DeskFiles {
 impl Snapshot {
     /// The snapshot served on `today`: published entries within their validity.
     pub fn of(files: DeskFiles, today: Date) -> Self {
-        let mut entries = files.entries;
-        entries.retain(|entry| entry.is_served_on(today));
-        Self::held(DeskFiles { entries, ..files })
+        Self::beside(&Self::default(), files, Vec::new(), today)
     }
 
-    /// A snapshot of all `files` hold, for which somebody has seen to it that it may be served.
-    pub fn held(files: DeskFiles) -> Self {
-        let DeskFiles { desk, mut entries, vocabulary, rules, wording, smalltalk, examples } = files;
+    /// The snapshot served on `today` of what `files` hold and these `entries`. Of entries shared with `other` nothing is
+    /// worked out again.
+    pub fn beside(other: &Self, mut files: DeskFiles, mut entries: Vec<Arc<Entry>>, today: Date) -> Self {
+        files.entries.retain(|entry| entry.is_served_on(today));
+        entries.retain(|entry| entry.is_served_on(today));
+        Self::holding(other, files, entries)
+    }
+
+    /// A snapshot of all that `files` hold and these `entries`, for which somebody has seen to it that they may be served.
+    /// Of entries shared with `other` nothing is worked out again.
+    pub fn holding(other: &Self, files: DeskFiles, mut entries: Vec<Arc<Entry>>) -> Self {
+        let DeskFiles { desk, entries: more, vocabulary, rules, wording, smalltalk, examples } = files;
+        entries.extend(more.into_iter().map(Arc::new));
         entries.sort_by(|a, b| a.id.cmp(&b.id));
         entries.dedup_by(|a, b| a.id == b.id);
-        let entries: Vec<Arc<Entry>> = entries.into_iter().map(Arc::new).collect();
+        let hash = |entry: &Arc<Entry>| {
+            let known = other.position(&entry.id).filter(|i| Arc::ptr_eq(&other.entries[*i], entry));
+            known.map_or_else(|| digest(entry.as_ref()), |i| other.hashes[i])
+        };
+        let hashes = entries.iter().map(hash).collect();
         let by_id = entries.iter().enumerate().map(|(i, entry)| (entry.id.clone(), i)).collect();
         let mut snapshot = Self {
             desk,
@@ -72,6 +89,7 @@ impl Snapshot {
             wording,
             smalltalk,
             examples,
+            hashes,
             by_id,
             hash: String::new(),
         };
@@ -81,15 +99,19 @@ impl Snapshot {
 
     /// The entry with `id`.
     pub fn entry(&self, id: &str) -> Option<&Entry> {
-        self.position(id).map(|i| self.entries[i].as_ref())
+        self.shared(id).map(Arc::as_ref)
+    }
+
+    /// The entry with `id`, to be held by others too.
+    pub fn shared(&self, id: &str) -> Option<&Arc<Entry>> {
+        self.position(id).map(|i| &self.entries[i])
     }
 
     /// The same snapshot, with the entries that `other` holds too taken from there: they are then in memory once.
     #[must_use]
     pub fn sharing(mut self, other: &Self) -> Self {
         for entry in &mut self.entries {
-            let held = other.position(&entry.id).map(|i| &other.entries[i]);
-            if let Some(held) = held.filter(|held| *held == entry) {
+            if let Some(held) = other.shared(&entry.id).filter(|held| *held == entry) {
                 *entry = Arc::clone(held);
             }
         }
@@ -99,6 +121,11 @@ impl Snapshot {
     /// Position of the entry with `id` in [`Snapshot::entries`].
     pub fn position(&self, id: &str) -> Option<usize> {
         self.by_id.get(id).copied()
+    }
+
+    /// The entries with the SHA-256 of all that each says, its revision number included.
+    pub fn digests(&self) -> impl Iterator<Item = (&Digest256, &Arc<Entry>)> {
+        self.hashes.iter().zip(&self.entries)
     }
 
     /// The version of `entry`'s topic in `language`, if there is one; else `entry` itself.
@@ -120,14 +147,13 @@ impl Snapshot {
 
     fn content_hash(&self) -> String {
         let mut hasher = Sha256::new();
-        feed(&mut hasher, &self.entries.iter().map(Arc::as_ref).collect::<Vec<&Entry>>());
-        feed(&mut hasher, &self.vocabulary);
-        feed(&mut hasher, &self.smalltalk);
+        self.hashes.iter().for_each(|hash| hasher.update(hash));
+        hasher.update(digest(&self.vocabulary));
+        hasher.update(digest(&self.smalltalk));
         hex::encode(hasher.finalize())
     }
 }
 
-fn feed<T: serde::Serialize>(hasher: &mut Sha256, value: &T) {
-    hasher.update(serde_json::to_vec(value).expect("plain data always serialises"));
-    hasher.update([0]);
+fn digest<T: serde::Serialize>(value: &T) -> Digest256 {
+    Sha256::digest(serde_json::to_vec(value).expect("plain data always serialises")).into()
 }

@@ -4,7 +4,7 @@
 //! *computed* of them is exactly that of the newer snapshot. An engine so depends on base and snapshot alone, not on
 //! the edits between.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::answer::{Engine, Parts};
 use crate::embed::{Embedder, StaticModel};
 use crate::index::folder::{Sealed, Unsealed};
 use crate::index::{Change, INDEX_VERSION, Index, fingerprint};
-use crate::kb::snapshot::DeskFiles;
+use crate::kb::snapshot::{DeskFiles, Digest256};
 use crate::kb::{Entry, Snapshot};
 
 /// Everything built of one snapshot.
@@ -81,7 +81,11 @@ impl Base {
     }
 
     fn keep(&self, mut folder: Unsealed, parent: &Path, recipe: &str) -> anyhow::Result<Sealed> {
-        let entries: Vec<&Entry> = self.snapshot.entries.iter().map(Arc::as_ref).collect();
+        let entry = |(digest, entry): (&Digest256, &Arc<Entry>)| -> anyhow::Result<(Digest256, Vec<u8>)> {
+            Ok((*digest, postcard::to_stdvec(entry.as_ref())?))
+        };
+        let entries: Vec<(Digest256, Vec<u8>)> =
+            self.snapshot.digests().map(entry).collect::<anyhow::Result<_>>()?;
         folder.write(ENTRIES, &postcard::to_stdvec(&entries)?)?;
         if let Some(overlay) = self.model.as_ref().map(StaticModel::overlay_bytes).transpose()?.flatten() {
             folder.write(MODEL, &overlay)?;
@@ -112,9 +116,7 @@ impl Base {
         let snapshot = if folder.made_of(SNAPSHOT) == Some(snapshot.hash()) {
             Arc::clone(snapshot)
         } else {
-            let entries: Vec<Entry> = postcard::from_bytes(folder.file(ENTRIES)?.bytes())?;
-            let vocabulary = snapshot.vocabulary.clone();
-            Arc::new(Snapshot::held(DeskFiles { entries, vocabulary, ..DeskFiles::default() }))
+            Arc::new(kept_snapshot(folder.file(ENTRIES)?.bytes(), snapshot)?)
         };
         let overlaid = |base: &StaticModel| -> anyhow::Result<StaticModel> {
             Ok(if folder.has(MODEL) {
@@ -216,6 +218,19 @@ impl Base {
     pub(super) fn tools(&self) -> &Tools {
         &self.tools
     }
+}
+
+/// The snapshot a base was built of, as it was kept. What `wanted` holds too is taken from there, not read.
+fn kept_snapshot(bytes: &[u8], wanted: &Snapshot) -> anyhow::Result<Snapshot> {
+    let stored: Vec<(Digest256, &[u8])> = postcard::from_bytes(bytes)?;
+    let known: HashMap<&Digest256, &Arc<Entry>> = wanted.digests().collect();
+    let entry = |(digest, bytes): (Digest256, &[u8])| match known.get(&digest) {
+        Some(entry) => Ok(Arc::clone(entry)),
+        None => postcard::from_bytes(bytes).map(Arc::new),
+    };
+    let entries = stored.into_iter().map(entry).collect::<Result<_, _>>()?;
+    let vocabulary = wanted.vocabulary.clone();
+    Ok(Snapshot::holding(wanted, DeskFiles { vocabulary, ..DeskFiles::default() }, entries))
 }
 
 /// Identity of what makes a base out of a snapshot: versions, words, settings (hex).

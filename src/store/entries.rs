@@ -184,6 +184,33 @@ pub(super) async fn revisions(conn: &mut Conn, id: &str) -> Result<Vec<Revision>
     rows.iter().map(read_revision).collect()
 }
 
+/// Revisions read by one query.
+const TOGETHER: usize = 200;
+
+/// These revisions, by entry and number.
+pub(super) async fn revisions_at(
+    conn: &mut Conn,
+    wanted: &[(String, u32)],
+) -> Result<Vec<Revision>, StoreError> {
+    let mut revisions = Vec::with_capacity(wanted.len());
+    for wanted in wanted.chunks(TOGETHER) {
+        let places = (0..wanted.len()).map(|i| format!("(${}, ${})", 2 * i + 1, 2 * i + 2));
+        let places = places.collect::<Vec<String>>().join(", ");
+        // CROSS JOIN: else SQLite may read all revisions instead of looking each up.
+        let sql = format!(
+            "WITH wanted (entry, number) AS (VALUES {places})
+             SELECT r.* FROM wanted w CROSS JOIN revisions r WHERE r.entry = w.entry AND r.number = w.number"
+        );
+        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).persistent(wanted.len() == TOGETHER);
+        let query = wanted.iter().fold(query, |query, (id, number)| query.bind(id).bind(i64::from(*number)));
+        let mut rows = query.fetch(&mut *conn);
+        while let Some(row) = rows.try_next().await? {
+            revisions.push(read_revision(&row)?);
+        }
+    }
+    Ok(revisions)
+}
+
 fn read_revision(row: &Row) -> Result<Revision, StoreError> {
     Ok(Revision {
         entry_id: text(row, "entry")?,
@@ -217,34 +244,6 @@ pub(super) async fn log(conn: &mut Conn, id: &str) -> Result<Vec<LogRecord>, Sto
         })
     };
     rows.iter().map(record).collect()
-}
-
-/// Which revision of each entry to read.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Which {
-    /// What customers get.
-    Live,
-    /// The newest.
-    Head,
-}
-
-/// One revision of every entry that has it, by id.
-pub(super) async fn all_revisions(conn: &mut Conn, which: Which) -> Result<Vec<Revision>, StoreError> {
-    let sql = match which {
-        Which::Live => {
-            "SELECT r.* FROM entries e JOIN revisions r ON r.entry = e.id AND r.number = e.live ORDER BY e.id"
-        }
-        Which::Head => {
-            "SELECT r.* FROM revisions r
-             WHERE r.number = (SELECT MAX(n.number) FROM revisions n WHERE n.entry = r.entry) ORDER BY r.entry"
-        }
-    };
-    let mut rows = sqlx::query(sql).fetch(conn);
-    let mut revisions = Vec::new();
-    while let Some(row) = rows.try_next().await? {
-        revisions.push(read_revision(&row)?);
-    }
-    Ok(revisions)
 }
 
 pub(super) async fn save_draft(conn: &mut Conn, draft: &DraftRecord) -> Result<(), StoreError> {

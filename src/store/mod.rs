@@ -171,11 +171,8 @@ pub trait Store: Send + Sync {
     /// The log of an entry, newest first.
     async fn entry_log(&self, entry: &str) -> Result<Vec<LogRecord>, StoreError>;
 
-    /// The revision of every published entry that customers get, by id.
-    async fn live_revisions(&self) -> Result<Vec<Revision>, StoreError>;
-
-    /// The newest revision of every entry, by id.
-    async fn head_revisions(&self) -> Result<Vec<Revision>, StoreError>;
+    /// These revisions, by entry and number, in any order; those that are not there are left out.
+    async fn revisions_at(&self, wanted: &[(String, u32)]) -> Result<Vec<Revision>, StoreError>;
 
     /// Keeps what somebody is typing in place of what they typed before.
     async fn save_draft(&self, draft: &DraftRecord) -> Result<(), StoreError>;

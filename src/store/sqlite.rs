@@ -260,12 +260,8 @@ impl Store for SqliteStore {
         entries::log(&mut *self.reader().await?, entry).await
     }
 
-    async fn live_revisions(&self) -> Result<Vec<Revision>, StoreError> {
-        entries::all_revisions(&mut *self.reader().await?, entries::Which::Live).await
-    }
-
-    async fn head_revisions(&self) -> Result<Vec<Revision>, StoreError> {
-        entries::all_revisions(&mut *self.reader().await?, entries::Which::Head).await
+    async fn revisions_at(&self, wanted: &[(String, u32)]) -> Result<Vec<Revision>, StoreError> {
+        entries::revisions_at(&mut *self.reader().await?, wanted).await
     }
 
     async fn save_draft(&self, draft: &DraftRecord) -> Result<(), StoreError> {

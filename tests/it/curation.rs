@@ -20,7 +20,7 @@ use crate::fakes::{FRIDAY_10, SetClock};
 
 pub struct Desk {
     pub app: Arc<App>,
-    press: Arc<Press>,
+    pub press: Arc<Press>,
     pub clock: Arc<SetClock>,
     pub editor: Staff,
     pub approver: Staff,
@@ -55,8 +55,15 @@ impl Desk {
     }
 
     /// The same database, opened by another process.
-    async fn beside(&self) -> Arc<App> {
+    pub async fn beside(&self) -> Arc<App> {
         open(&self.folder.path().join("desk.db"), &self.press, &self.clock).await
+    }
+
+    /// The same database, opened by a process that serves nobody: `kb import`, say.
+    pub async fn beside_without_press(&self) -> Arc<App> {
+        let store = SqliteStore::open(&self.folder.path().join("desk.db")).await.unwrap();
+        let clock: Arc<dyn Clock> = self.clock.clone();
+        Arc::new(App::new(Arc::new(store), Arc::new(Closed::default()), clock, Limits::default()))
     }
 
     pub async fn save(&self, version: i64, content: Entry) -> Result<EntryDetail, AppError> {

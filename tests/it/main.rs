@@ -26,6 +26,7 @@ mod impact;
 mod index;
 mod layers;
 mod models;
+mod publishing;
 mod replay;
 mod report;
 mod sign_in;

@@ -116,7 +116,11 @@ async fn entries_and_documents_keep_every_state(store: &dyn Store) -> Result<(),
     assert_eq!(store.entries_changed_after(stored.mark).await?, []);
     let numbers = |revisions: Vec<Revision>| revisions.iter().map(|r| r.number).collect::<Vec<_>>();
     assert_eq!(numbers(store.revisions("fee").await?), [2, 1]);
-    assert_eq!(numbers(store.live_revisions().await?), [2]);
+    let at = [("fee".to_owned(), 2), ("fee".to_owned(), 3), ("other".to_owned(), 1)];
+    assert_eq!(numbers(store.revisions_at(&at).await?), [2], "what is not there is left out");
+    // More than one query takes: each is found once.
+    let many: Vec<(String, u32)> = (0..450).map(|i| (format!("e{i}"), 1)).chain(at).collect();
+    assert_eq!(numbers(store.revisions_at(&many).await?), [2]);
     assert_eq!(store.revision("fee", 1).await?.expect("kept").content.answer, "第1版");
     assert_eq!(store.entry_log("fee").await?.len(), 2);
 
