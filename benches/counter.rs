@@ -256,7 +256,7 @@ mod curation {
 
     struct Desk {
         runtime: tokio::runtime::Runtime,
-        app: App,
+        app: Arc<App>,
         staff: Staff,
         _folder: tempfile::TempDir,
     }
@@ -274,7 +274,7 @@ mod curation {
                     Arc::new(SystemClock),
                     Limits::default(),
                 );
-                let app = app.with_publisher(Arc::new(Shared));
+                let app = Arc::new(app.with_publisher(Arc::new(Shared)));
                 let filed =
                     |entry: &Arc<Entry>| FiledEntry { folder: "desk".into(), entry: Entry::clone(entry) };
                 let entries = engine().snapshot().entries.iter().map(filed).collect();

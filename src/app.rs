@@ -49,7 +49,7 @@ pub use impact::PreviewState;
 pub use imports::{ExportFormat, ImportOutcome, ImportSettings, ImportView, Updated};
 pub use insight::{DayInsight, EntryInsight, Insight};
 pub use ports::{Answerer, Clock, Closed, ModelsInUse, Publisher, SystemClock};
-pub use publishing::{Service, WHO_KEEPS_TIME};
+pub use publishing::{Service, Serving, WHO_KEEPS_TIME};
 pub use staff::NewStaff;
 pub use trial::{Trial, TrialOf};
 pub use types::{

@@ -47,7 +47,8 @@ pub struct HttpLimits {
     pub body_bytes: usize,
     /// Time for a request's headers to arrive, milliseconds.
     pub header_timeout_ms: u64,
-    /// Time for a request to be handled, milliseconds (event streams are exempt).
+    /// Time for a request to arrive whole, and for one that only reads to be answered, milliseconds (event streams are
+    /// exempt, and so is what changes something: it runs to its end).
     pub request_timeout_ms: u64,
     /// Time for requests under way to finish at shutdown, milliseconds.
     pub shutdown_ms: u64,
@@ -112,6 +113,7 @@ struct RawLimits {
     session_minutes: Option<u64>,
     sign_in_minutes: Option<u64>,
     trace_days: Option<u64>,
+    serving_wait_ms: Option<u64>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -225,6 +227,7 @@ impl Resolver<'_> {
             trace_retention_ms: signed(number("limits.trace_days", raw.trace_days, 30, 1..=3_650)?)
                 * 1_440
                 * MINUTE,
+            serving_wait_ms: number("limits.serving_wait_ms", raw.serving_wait_ms, 5_000, 0..=600_000)?,
         })
     }
 

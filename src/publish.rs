@@ -9,6 +9,7 @@ mod press;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use jiff::civil::Date;
 
@@ -41,6 +42,25 @@ pub struct Workshop {
     pub fitted: Option<PathBuf>,
     /// Transformers, where the desk has some.
     pub tier: Tier,
+    /// How far the base is that is being built.
+    pub progress: Progress,
+}
+
+/// How far a build is. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Progress(Arc<[AtomicUsize; 2]>);
+
+impl Progress {
+    /// Entries that are done, of how many; nothing of nothing while no base is being built.
+    pub fn now(&self) -> (usize, usize) {
+        let [done, all] = self.0.each_ref().map(|count| count.load(Ordering::Relaxed));
+        (done.min(all), all)
+    }
+
+    fn tell(&self, done: usize, all: usize) {
+        self.0[1].store(all, Ordering::Relaxed);
+        self.0[0].store(done, Ordering::Relaxed);
+    }
 }
 
 impl Workshop {
@@ -55,6 +75,7 @@ impl Workshop {
             plain: false,
             fitted: None,
             tier: Tier::default(),
+            progress: Progress::default(),
         }
     }
 

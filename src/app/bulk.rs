@@ -1,5 +1,7 @@
 //! The same for many entries at once. Each entry succeeds or fails by itself; customers are served once, at the end.
 
+use std::sync::Arc;
+
 use super::curation::{event_of, must};
 use super::curation_types::{Action, BulkAction};
 use super::impact::preview_of_heads;
@@ -15,9 +17,9 @@ impl App {
     /// Does `action` with each of `ids`; what became of each, in the same order.
     ///
     /// # Errors
-    /// `Forbidden`, `Invalid` (too many), `NotServed`, `Unavailable`.
+    /// `Forbidden`, `Invalid` (too many), `Unavailable`.
     pub async fn act_on_entries(
-        &self,
+        self: &Arc<Self>,
         staff: &Staff,
         ids: &[String],
         action: &BulkAction,
@@ -49,7 +51,7 @@ impl App {
             results.push((id.clone(), result.map(drop)));
         }
         if is_served {
-            self.serve_newest().await?;
+            self.serve_soon().await;
         }
         Ok(results)
     }

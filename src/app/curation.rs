@@ -1,6 +1,8 @@
 //! Use cases of the curation desk for one entry: look, write, keep what is being typed, and lead it through its life.
 //! Every change names the version it was made from; who was slower gets the newer state back instead of losing words.
 
+use std::sync::Arc;
+
 use crate::kb::curate::{Event, Life, Origin, Revision, Summary, only_tended};
 use crate::kb::flaws::{Flaw, flaws};
 use crate::kb::{Entry, Status};
@@ -8,7 +10,7 @@ use crate::store::{DraftRecord, EntryChange, EntryRecord, LogRecord, Role, Store
 
 use super::curation_types::{Action, EntryDetail, SaveEntry};
 use super::impact::preview_of_heads;
-use super::{App, AppError, Staff};
+use super::{App, AppError, Serving, Staff};
 
 /// Longest reason or note, characters.
 pub(super) const NOTE_CHARS: usize = 500;
@@ -32,7 +34,8 @@ impl App {
         let flaws = self.flaws_of(&record.life.entry_of(&head)).await?;
         let draft = self.store.draft(&record.id, &staff.id).await?;
         let actions = self.actions(staff, &record.life, &flaws);
-        Ok(EntryDetail { record, head, live, flaws, actions, draft })
+        let is_served = self.serving().await? == Serving::Newest;
+        Ok(EntryDetail { record, head, live, flaws, actions, draft, is_served })
     }
 
     pub(super) async fn revision_of(&self, record: &EntryRecord, number: u32) -> Result<Revision, AppError> {
@@ -45,7 +48,11 @@ impl App {
     /// # Errors
     /// `Forbidden`, `Flawed`, `Stale` (somebody was faster), `Refused` (`entry_id_taken`, `archived`, `scheduled`),
     /// `Unavailable`.
-    pub async fn save_entry(&self, staff: &Staff, save: SaveEntry) -> Result<EntryDetail, AppError> {
+    pub async fn save_entry(
+        self: &Arc<Self>,
+        staff: &Staff,
+        save: SaveEntry,
+    ) -> Result<EntryDetail, AppError> {
         must(staff, Role::Editor)?;
         let content = tidy(save.content);
         let reason = note(&save.reason)?;
@@ -86,10 +93,9 @@ impl App {
     /// Does `action` with an entry. `version` guards against acting on what one has not seen; `None` = whatever it is.
     ///
     /// # Errors
-    /// `Forbidden`, `NotFound`, `Stale`, `Refused` (why its life does not allow it), `Flawed` (submitting), `NotServed`,
-    /// `Unavailable`.
+    /// `Forbidden`, `NotFound`, `Stale`, `Refused` (why its life does not allow it), `Flawed` (submitting), `Unavailable`.
     pub async fn act_on_entry(
-        &self,
+        self: &Arc<Self>,
         staff: &Staff,
         id: &str,
         version: Option<i64>,
@@ -118,7 +124,7 @@ impl App {
     /// # Errors
     /// As [`App::save_entry`]; `Refused` (`no_such_revision`).
     pub async fn roll_back(
-        &self,
+        self: &Arc<Self>,
         staff: &Staff,
         id: &str,
         version: Option<i64>,
@@ -224,7 +230,7 @@ impl App {
     }
 
     /// Commits a change and serves it if customers would notice it.
-    async fn make(&self, staff: &Staff, change: EntryChange) -> Result<EntryDetail, AppError> {
+    async fn make(self: &Arc<Self>, staff: &Staff, change: EntryChange) -> Result<EntryDetail, AppError> {
         let (id, is_served) = (change.entry.id.clone(), change.is_served);
         match self.store.change_entries(vec![change]).await {
             Ok(_) => {}
@@ -238,7 +244,7 @@ impl App {
             Err(error) => return Err(error.into()),
         }
         if is_served {
-            self.serve_newest().await?;
+            self.serve_soon().await;
         }
         self.entry(staff, &id).await
     }

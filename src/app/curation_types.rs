@@ -24,6 +24,8 @@ pub struct EntryDetail {
     pub actions: Vec<Action>,
     /// What they were typing, kept by autosave.
     pub draft: Option<DraftRecord>,
+    /// Whether customers get what is published.
+    pub is_served: bool,
 }
 
 /// An entry to save.

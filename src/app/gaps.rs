@@ -2,6 +2,7 @@
 //! entry, a new draft, or put aside for a reason. Nothing leaves the board without a person.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use super::curation::{must, note};
 use super::{App, AppError, SaveEntry, Staff};
@@ -245,7 +246,7 @@ impl App {
     /// `Forbidden`, `NotFound`, `Refused` (`gap_closed`, `gap_open`, and what saving an entry refuses), `Empty` (no
     /// reason), `Flawed`, `Conflict` (somebody was faster), `Unavailable`.
     pub async fn act_on_gap(
-        &self,
+        self: &Arc<Self>,
         staff: &Staff,
         id: &str,
         action: GapAction,
@@ -285,7 +286,7 @@ impl App {
 
     /// Writes the phrasing or the draft; the entry's id.
     async fn write_for(
-        &self,
+        self: &Arc<Self>,
         staff: &Staff,
         detail: &GapDetail,
         action: &GapAction,

@@ -105,6 +105,11 @@ pub trait Publisher: Send + Sync {
         ModelsInUse::default()
     }
 
+    /// How many entries of how many the build under way has done; `None` where that is not counted.
+    fn progress(&self) -> Option<(usize, usize)> {
+        None
+    }
+
     /// Whether building again would serve the same better, because something was learned aside.
     fn is_renewed(&self) -> bool {
         false
@@ -135,6 +140,10 @@ impl Publisher for Press {
 
     fn models(&self) -> ModelsInUse {
         self.workshop().models()
+    }
+
+    fn progress(&self) -> Option<(usize, usize)> {
+        Some(self.workshop().progress.now()).filter(|(_, all)| *all > 0)
     }
 
     fn is_renewed(&self) -> bool {

@@ -2,6 +2,7 @@
 //! work: what is due goes out, what has ended is put away, a new day or another process's change is noticed.
 
 use std::sync::{Arc, RwLock};
+use std::time::Duration;
 
 use jiff::civil::Date;
 
@@ -33,6 +34,17 @@ pub struct Service {
     failed_at: i64,
 }
 
+/// Whether customers get what is published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Serving {
+    /// They do.
+    Newest,
+    /// It is being built; so many entries of so many are done, where that is counted.
+    Building(Option<(usize, usize)>),
+    /// It could not be built and is tried again: why. They get what was there before.
+    Failed(String),
+}
+
 #[derive(Default)]
 pub(super) struct Publishing {
     pub(super) publisher: Option<Arc<dyn Publisher>>,
@@ -61,6 +73,38 @@ impl App {
     /// How what customers are served from relates to what is published.
     pub fn service(&self) -> Service {
         self.publishing.service.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+    }
+
+    /// Whether customers get what is published.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn serving(&self) -> Result<Serving, AppError> {
+        let wanted = self.store.served_mark().await?;
+        let service = self.service();
+        Ok(match service.failed {
+            Some(why) => Serving::Failed(why),
+            None if service.mark >= wanted => Serving::Newest,
+            None => {
+                let publisher = self.publishing.publisher.as_ref();
+                Serving::Building(publisher.and_then(|publisher| publisher.progress()))
+            }
+        })
+    }
+
+    /// Has what is published served, and waits for it as long as the limits say; beyond, and if nobody waits any more, it
+    /// goes on aside. Where it fails the log says so, [`App::serving`] too, and the clock tries again.
+    pub(super) async fn serve_soon(self: &Arc<Self>) {
+        let app = Arc::clone(self);
+        let served = tokio::spawn(async move { app.serve_newest().await });
+        let patience = Duration::from_millis(self.limits.serving_wait_ms);
+        match tokio::time::timeout(patience, served).await {
+            Ok(Ok(Err(error @ AppError::Unavailable(_)))) => {
+                tracing::warn!("what is published is served later: {error}");
+            }
+            Ok(_) => {}
+            Err(_) => tracing::info!("what is published is still being built"),
+        }
     }
 
     /// Builds and swaps in what is published now; nothing to do if it is served already. Without a publisher nothing

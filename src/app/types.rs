@@ -176,6 +176,8 @@ pub struct Limits {
     pub sign_in_ms: i64,
     /// How long Traces are kept, milliseconds.
     pub trace_retention_ms: i64,
+    /// How long whoever publishes waits for customers to get it, milliseconds.
+    pub serving_wait_ms: u64,
 }
 
 impl Default for Limits {
@@ -187,6 +189,7 @@ impl Default for Limits {
             session_ms: DAY / 2,
             sign_in_ms: DAY,
             trace_retention_ms: 30 * DAY,
+            serving_wait_ms: 5_000,
         }
     }
 }

@@ -1,10 +1,12 @@
 //! Use cases of the vocabulary: written, reviewed and published like an entry, through the same life. What customers are
 //! served from is in the documents; a folder taken over past the console becomes a revision of its own here.
 
+use std::sync::Arc;
+
 use super::curation::{event_of, must, note, role_for};
 use super::curation_types::Action;
 use super::impact::preview_id;
-use super::{App, AppError, Staff, WHO_IMPORTS};
+use super::{App, AppError, Serving, Staff, WHO_IMPORTS};
 use crate::kb::Status;
 use crate::kb::checks::{VocabularyFinding, vocabulary_errors};
 use crate::kb::curate::{Event, Life, Origin};
@@ -31,6 +33,8 @@ pub struct VocabularyDetail {
     pub live: VocabularyRevision,
     /// What the asking member of staff may do with it now.
     pub actions: Vec<Action>,
+    /// Whether customers get what is published.
+    pub is_served: bool,
 }
 
 /// The vocabulary's past.
@@ -69,7 +73,8 @@ impl App {
         };
         let may = |action: &Action| self.is_open(staff, &record.life, *action);
         let actions = ACTIONS.into_iter().filter(may).collect();
-        Ok(VocabularyDetail { record, head, live, actions })
+        let is_served = self.serving().await? == Serving::Newest;
+        Ok(VocabularyDetail { record, head, live, actions, is_served })
     }
 
     /// Saves a new revision, as a draft. Saving what is there already changes nothing.
@@ -77,7 +82,7 @@ impl App {
     /// # Errors
     /// `Forbidden`, `UnfitVocabulary`, `StaleVocabulary` (somebody was faster), `TooLong`, `Unavailable`.
     pub async fn save_vocabulary(
-        &self,
+        self: &Arc<Self>,
         staff: &Staff,
         save: SaveVocabulary,
     ) -> Result<VocabularyDetail, AppError> {
@@ -107,9 +112,9 @@ impl App {
     ///
     /// # Errors
     /// `Forbidden`, `StaleVocabulary`, `UnfitVocabulary` (submitting), `Refused` (why its life does not allow it, or the
-    /// gate), `Invalid` (nothing one does with a vocabulary), `NotServed`, `Unavailable`.
+    /// gate), `Invalid` (nothing one does with a vocabulary), `Unavailable`.
     pub async fn act_on_vocabulary(
-        &self,
+        self: &Arc<Self>,
         staff: &Staff,
         version: Option<i64>,
         action: Action,
@@ -143,7 +148,7 @@ impl App {
     /// # Errors
     /// As [`App::save_vocabulary`]; `Refused` (`no_such_revision`).
     pub async fn roll_vocabulary_back(
-        &self,
+        self: &Arc<Self>,
         staff: &Staff,
         version: Option<i64>,
         to: u32,
@@ -265,7 +270,7 @@ impl App {
 
     /// Commits a change and serves it if customers would notice.
     async fn make_vocabulary(
-        &self,
+        self: &Arc<Self>,
         staff: &Staff,
         change: VocabularyChange,
     ) -> Result<VocabularyDetail, AppError> {
@@ -278,7 +283,7 @@ impl App {
             Err(error) => return Err(error.into()),
         }
         if is_served {
-            self.serve_newest().await?;
+            self.serve_soon().await;
         }
         self.vocabulary(staff).await
     }

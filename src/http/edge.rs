@@ -1,4 +1,4 @@
-//! What every request passes through, outermost: a request id, header limits, the request's deadline, panics caught,
+//! What every request passes through, outermost: a request id, header limits, a deadline, panics caught,
 //! security headers, problem documents in the client's language (as a page for browsers), metrics and one log line.
 
 use std::any::Any;
@@ -13,9 +13,9 @@ use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{Predicate, SizeAbove};
-use tower_http::timeout::TimeoutLayer;
 
 use super::error::ApiError;
+use super::extract::ArrivesBy;
 use super::texts::Texts;
 use super::{Settings, Web, limits, pages};
 
@@ -23,10 +23,30 @@ use super::{Settings, Web, limits, pages};
 pub(super) fn wrap(router: Router<Web>, web: &Web) -> Router<Web> {
     let deadline = Duration::from_millis(web.settings.limits.request_timeout_ms);
     router
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, deadline))
+        .layer(middleware::from_fn_with_state(deadline, within_time))
         .layer(CatchPanicLayer::custom(on_panic))
         .layer(middleware::from_fn_with_state(Arc::new(Policies::of(&web.settings)), around))
         .layer(CompressionLayer::new().compress_when(SizeAbove::new(1_024).and(is_text)))
+}
+
+/// Bounds the time of a request. One that only reads is cut off. One that changes something must have arrived whole by then,
+/// and runs to its end, even if nobody waits any more: else it might be stored and answered with an error, or stored and
+/// not told to those who listen.
+async fn within_time(State(limit): State<Duration>, mut request: Request, next: Next) -> Response {
+    if request.method().is_safe() {
+        let answered = tokio::time::timeout(limit, next.run(request)).await;
+        return answered.unwrap_or_else(|_| ApiError::request_timeout().into_response());
+    }
+    request.extensions_mut().insert(ArrivesBy(Instant::now() + limit));
+    match tokio::spawn(next.run(request)).await {
+        Ok(response) => response,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready")
+                .because("stopping")
+                .into_response(),
+        },
+    }
 }
 
 /// Pages and assets are worth compressing; JSON answers are small and frequent, event streams must not be buffered.
@@ -122,7 +142,6 @@ fn error_of(status: StatusCode) -> Option<ApiError> {
     Some(match status {
         StatusCode::NOT_FOUND => ApiError::new(StatusCode::NOT_FOUND, "not_found"),
         StatusCode::METHOD_NOT_ALLOWED => ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
-        StatusCode::REQUEST_TIMEOUT => ApiError::new(StatusCode::REQUEST_TIMEOUT, "request_timeout"),
         StatusCode::BAD_REQUEST => ApiError::new(StatusCode::BAD_REQUEST, "bad_request"),
         status if status.is_server_error() => ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         _ => return None,

@@ -18,7 +18,7 @@ use super::history_dto::{DiffDto, HistoryDto};
 use super::markdown::to_html;
 use super::pages::language;
 use super::texts::{Texts, language_of};
-use crate::app::{self, Action, AppError, BulkAction, EntryFilter, EntryState, SaveEntry, SortBy};
+use crate::app::{self, Action, AppError, BulkAction, EntryFilter, EntryState, SaveEntry, Serving, SortBy};
 
 /// Entries that match, in pages.
 #[utoipa::path(
@@ -211,7 +211,7 @@ pub(super) async fn send_entry_back(
     do_to(web, staff, id, act, Action::SendBack).await
 }
 
-/// Let the approved entry out. Customers get it when the answer comes.
+/// Let the approved entry out. Customers get it when the answer comes, or `served` is false and they get it soon.
 #[utoipa::path(
     post, path = "/api/v1/entries/{id}/publish", tag = "entries", security(("staff" = [])),
     params(("id" = String, Path, description = "The entry")), request_body = ActDto,
@@ -340,7 +340,8 @@ pub(super) async fn act_on_entries(
             BulkResultDto { id, done: false, code: Some(problem.code), why: Some(problem.detail) }
         }
     };
-    Ok(axum::Json(BulkResultsDto { results: done.into_iter().map(result).collect() }))
+    let served = web.app.serving().await? == Serving::Newest;
+    Ok(axum::Json(BulkResultsDto { results: done.into_iter().map(result).collect(), served }))
 }
 
 fn bulk_action(bulk: &BulkDto) -> Result<BulkAction, ApiError> {

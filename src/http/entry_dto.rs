@@ -211,11 +211,13 @@ pub struct EntryDto {
     pub actions: Vec<String>,
     /// Id in the system it was imported from.
     pub external_id: Option<String>,
+    /// Whether customers get what is published; if not, `/api/v1/service` says how far it is.
+    pub served: bool,
 }
 
 impl EntryDto {
     pub(super) fn of(detail: &EntryDetail) -> Self {
-        let EntryDetail { record, head, live, flaws, actions, .. } = detail;
+        let EntryDetail { record, head, live, flaws, actions, is_served, .. } = detail;
         Self {
             id: record.id.clone(),
             version: record.version,
@@ -225,6 +227,7 @@ impl EntryDto {
             flaws: flaws.iter().map(|flaw| format!("{}: {}", flaw.field, flaw.kind.code())).collect(),
             actions: actions.iter().map(|action| action.name().to_owned()).collect(),
             external_id: record.external_id.clone(),
+            served: *is_served,
         }
     }
 }
@@ -431,6 +434,8 @@ pub struct BulkDto {
 pub struct BulkResultsDto {
     /// In the order asked.
     pub results: Vec<BulkResultDto>,
+    /// Whether customers get what is published; if not, `/api/v1/service` says how far it is.
+    pub served: bool,
 }
 
 /// What became of one.

@@ -69,6 +69,11 @@ impl ApiError {
         self
     }
 
+    /// 408: it did not arrive, or could not be answered, in time. Nothing was changed.
+    pub(super) fn request_timeout() -> Self {
+        Self::new(StatusCode::REQUEST_TIMEOUT, "request_timeout")
+    }
+
     /// 404 for `what`: `conversation`, `ticket`, `entry`, `revision`, `account`, `trace`, `page`.
     pub(super) fn not_found(what: &'static str) -> Self {
         let code = match what {

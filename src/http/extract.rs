@@ -1,7 +1,7 @@
 //! Reads what a request carries: JSON, forms, query, `Last-Event-ID`. Every way to get it wrong has a problem document
 //! that says where; a body beyond the limit is read to its end first, so that the client hears the answer.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, FromRequestParts, Request};
@@ -16,6 +16,10 @@ use super::error::ApiError;
 /// How much of a body beyond the limit is read and thrown away, and for how long.
 const DRAIN_BYTES: usize = 8 * 1024 * 1024;
 const DRAIN_TIME: Duration = Duration::from_secs(5);
+
+/// When a request's body must have arrived.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ArrivesBy(pub(super) Instant);
 
 /// A JSON body. An empty body reads as `{}`, whatever its type.
 pub(super) struct Json<T>(pub(super) T);
@@ -122,8 +126,17 @@ fn is_json(content_type: &str) -> bool {
         || (content_type.starts_with("application/") && content_type.ends_with("+json"))
 }
 
-/// The body, at most `limit` bytes.
+/// The body, at most `limit` bytes, in time.
 async fn read_body(request: Request, limit: usize) -> Result<Bytes, ApiError> {
+    match request.extensions().get::<ArrivesBy>().copied() {
+        Some(ArrivesBy(moment)) => tokio::time::timeout_at(moment.into(), read_whole(request, limit))
+            .await
+            .unwrap_or_else(|_| Err(ApiError::request_timeout())),
+        None => read_whole(request, limit).await,
+    }
+}
+
+async fn read_whole(request: Request, limit: usize) -> Result<Bytes, ApiError> {
     let announced =
         request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     let mut stream = request.into_body().into_data_stream();

@@ -42,6 +42,7 @@ mod pages;
 mod routes;
 mod search;
 mod server;
+mod service;
 mod staff;
 mod staff_dto;
 mod staff_events;

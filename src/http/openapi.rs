@@ -6,8 +6,8 @@ use utoipa::{Modify, OpenApi};
 use super::dto::{StatusDto, TurnDto};
 use super::staff_dto::SaidDto;
 use super::{
-    accounts, conversations, entries, events, gaps, impact, imports, insight, search, staff, staff_events,
-    vocabulary,
+    accounts, conversations, entries, events, gaps, impact, imports, insight, search, service, staff,
+    staff_events, vocabulary,
 };
 
 #[derive(OpenApi)]
@@ -27,7 +27,7 @@ use super::{
         entries::drop_draft, entries::submit_entry, entries::approve_entry, entries::send_entry_back,
         entries::publish_entry, entries::schedule_entry, entries::archive_entry, entries::restore_entry,
         entries::take_entry_down, entries::roll_entry_back, entries::act_on_entries, entries::get_history,
-        entries::get_diff, entries::preview, accounts::list_accounts, accounts::create_account,
+        entries::get_diff, entries::preview, service::get_service, accounts::list_accounts, accounts::create_account,
         accounts::change_account,
         impact::get_impact, impact::get_checks, imports::give_import, imports::list_imports,
         imports::get_import, imports::set_import, imports::apply_import, imports::undo_import, imports::get_rejected,

@@ -11,8 +11,8 @@ use super::auth::{Caller, Guard, guard};
 use super::error::ApiError;
 use super::{
     Web, accounts, assets, conversations, edge, editor_page, entries, entry_pages, events, gap_pages, gaps,
-    history_pages, impact, import_pages, imports, insight, operations, pages, search, staff, staff_events,
-    staff_pages, trial_page, vocabulary, vocabulary_pages,
+    history_pages, impact, import_pages, imports, insight, operations, pages, search, service, staff,
+    staff_events, staff_pages, trial_page, vocabulary, vocabulary_pages,
 };
 use crate::app::Role;
 
@@ -119,6 +119,7 @@ fn table() -> Vec<(RouteInfo, MethodRouter<Web>)> {
         write("/api/v1/preview", SignedIn, post(entries::preview)),
         write("/api/v1/previews", EDITOR, post(impact::preview_entries)),
         read("/api/v1/previews/{id}", EDITOR, get(impact::get_preview)),
+        read("/api/v1/service", SignedIn, get(service::get_service)),
         // Vocabulary
         read("/api/v1/vocabulary", SignedIn, get(vocabulary::get_vocabulary)),
         write("/api/v1/vocabulary", EDITOR, post(vocabulary::save_vocabulary)),

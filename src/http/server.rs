@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::ConnectInfo;
-use axum::http::{Request, StatusCode};
+use axum::http::Request;
 use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -140,7 +140,7 @@ async fn converse(
 
 /// What a client gets whose headers did not arrive in time. Written by hand: there is no request to respond to.
 fn header_timeout_response() -> Vec<u8> {
-    let problem = ApiError::new(StatusCode::REQUEST_TIMEOUT, "request_timeout").problem(Texts(Language::Ja));
+    let problem = ApiError::request_timeout().problem(Texts(Language::Ja));
     let body = serde_json::to_string(&problem).expect("strings always serialise");
     format!(
         "HTTP/1.1 408 Request Timeout\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\n\

@@ -15,7 +15,7 @@ use super::error::ApiError;
 use super::extract::Query;
 use super::pages::{Frame, PageQuery, language};
 use super::texts::Texts;
-use crate::app::{EntryFilter, EntryState, Role, Session, Staff, WHO_IMPORTS, WHO_KEEPS_TIME};
+use crate::app::{EntryFilter, EntryState, Role, Serving, Session, Staff, WHO_IMPORTS, WHO_KEEPS_TIME};
 use crate::handoff::StaffId;
 use crate::kb::{Language, Status};
 
@@ -51,6 +51,8 @@ pub(super) struct Bar {
     pub(super) here: String,
     /// Why customers do not get the newest state, if they do not.
     pub(super) not_served: Option<String>,
+    /// Whether what is published is on its way to customers.
+    pub(super) is_building: bool,
     /// Configured models that are not used, and why: for those who run the desk.
     pub(super) models_unused: Vec<String>,
 }
@@ -91,6 +93,9 @@ impl Bar {
             let count = if path == "/staff/review" { waiting(web, member).await? } else { None };
             places.push(Place { path, text, current: is_at(uri.path(), path), count });
         }
+        let serving = web.app.serving().await?;
+        let is_building = matches!(serving, Serving::Building(_));
+        let not_served = if let Serving::Failed(why) = serving { Some(why) } else { None };
         Ok(Self {
             places,
             name: member.name.clone(),
@@ -98,7 +103,8 @@ impl Bar {
             has_password: member.has_password,
             time_zone: web.app.snapshot().desk.time_zone.clone(),
             here: here(uri),
-            not_served: web.app.service().failed,
+            not_served,
+            is_building,
             models_unused: if member.may(Role::Admin) { web.app.models().unused } else { Vec::new() },
         })
     }

@@ -132,11 +132,13 @@ pub struct VocabularyDto {
     pub live: Option<VocabularyContentDto>,
     /// What the caller may do with it now, as the last part of the path.
     pub actions: Vec<String>,
+    /// Whether customers get what is published; if not, `/api/v1/service` says how far it is.
+    pub served: bool,
 }
 
 impl VocabularyDto {
     pub(super) fn of(detail: &VocabularyDetail) -> Self {
-        let VocabularyDetail { record, head, live, actions } = detail;
+        let VocabularyDetail { record, head, live, actions, is_served } = detail;
         let is_older = live.number != head.number;
         Self {
             version: record.version,
@@ -145,6 +147,7 @@ impl VocabularyDto {
             content: VocabularyContentDto::of(head.texts.vocabulary()),
             live: is_older.then(|| VocabularyContentDto::of(live.texts.vocabulary())),
             actions: actions.iter().map(|action| action.name().to_owned()).collect(),
+            served: *is_served,
         }
     }
 }

@@ -61,7 +61,7 @@ pub fn fingerprint(snapshot: &Snapshot, analyzer: &Analyzer, embedder: Option<&d
 }
 
 impl Index {
-    /// Builds whole: in memory or, with a folder, on disk as far as it can be.
+    /// Builds whole: in memory or, with a folder, on disk as far as it can be. `told` hears how many entries are done.
     ///
     /// # Errors
     /// When the folder cannot be written.
@@ -70,6 +70,7 @@ impl Index {
         analyzer: &Analyzer,
         embedder: Option<&dyn Embedder>,
         folder: Option<&mut Unsealed>,
+        told: &dyn Fn(usize),
     ) -> anyhow::Result<Self> {
         let place = folder.as_ref().map(|folder| folder.folder(LEXICAL)).transpose()?;
         let mut lexical = LexicalWriter::new(place.as_deref())?;
@@ -82,6 +83,7 @@ impl Index {
                 documents.add(&prepared);
                 vectors.iter_mut().for_each(|vectors| vectors.add(&prepared));
             }
+            told(documents.len());
         }
         documents.finish();
         let lexical = lexical.finish()?;

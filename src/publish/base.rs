@@ -55,7 +55,9 @@ impl Base {
         let Learned { model, is_settled } = learned;
         let embedder = workshop.embedder(model.as_ref());
         let mut folder = workshop.index.as_deref().map(Unsealed::new).transpose()?;
-        let index = Index::build(snapshot, &tools.analyzer, embedder.as_deref(), folder.as_mut())?;
+        let all = snapshot.entries.len();
+        let told = |done| workshop.progress.tell(done, all);
+        let index = Index::build(snapshot, &tools.analyzer, embedder.as_deref(), folder.as_mut(), &told)?;
         let light = embedder.as_deref().and_then(Embedder::light);
         let net = HandOffClassifier::learn(snapshot, &tools.analyzer, light);
         let mut base = Self {
@@ -72,6 +74,7 @@ impl Base {
             let sealed = base.keep(folder, parent, &recipe(workshop, &base.tools))?;
             base.index = Arc::new(Index::open(&sealed, base.index.fingerprint.clone())?);
         }
+        workshop.progress.tell(0, 0);
         tracing::info!(
             entries = base.index.documents.len(),
             fingerprint = &base.index.fingerprint[..16],

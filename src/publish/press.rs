@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::base::Base;
-use super::{Learned, Tools, Workshop};
+use super::{Learned, Progress, Tools, Workshop};
 use crate::answer::Engine;
 use crate::kb::Snapshot;
 
@@ -62,7 +62,7 @@ impl Press {
         if let Some(base) = self.carrying(&snapshot) {
             return base.engine(&self.workshop, snapshot);
         }
-        let aside = Workshop { index: None, ..self.workshop.clone() };
+        let aside = Workshop { index: None, progress: Progress::default(), ..self.workshop.clone() };
         let tools = aside.tools(&snapshot)?;
         let learned = self.learned(&snapshot, &tools);
         Base::build(&aside, &snapshot, tools, learned)?.engine(&aside, snapshot)

@@ -93,6 +93,7 @@ impl Answerer for Scripted {
 /// What a test may set before it opens the desk.
 pub struct Opening {
     pub settings: Settings,
+    pub limits: Limits,
     pub answerer: Arc<dyn Answerer>,
     pub press: Arc<dyn Publisher>,
     /// Whether the sample desk is in the store, to be curated and published from there.
@@ -110,7 +111,8 @@ impl Default for Opening {
         };
         let settings = Settings { limits, trusted_origins: Vec::new(), secure_cookies: false };
         let answerer = Arc::new(Scripted(snapshot()));
-        Self { settings, answerer, press: Arc::new(Press::default()), curated: false }
+        let press = Arc::new(Press::default());
+        Self { settings, limits: Limits::default(), answerer, press, curated: false }
     }
 }
 
@@ -118,11 +120,14 @@ impl Default for Opening {
 #[derive(Default)]
 pub struct Press {
     pub fails: AtomicBool,
+    /// Builds wait while it is locked.
+    pub door: tokio::sync::Mutex<()>,
     pub models: ModelsInUse,
 }
 
 impl Publisher for Press {
     fn build(&self, snapshot: Snapshot) -> anyhow::Result<Arc<dyn Answerer>> {
+        drop(self.door.blocking_lock());
         anyhow::ensure!(!self.fails.load(Ordering::SeqCst), "the press is broken");
         Ok(Arc::new(Scripted(Arc::new(snapshot))))
     }
@@ -133,6 +138,10 @@ impl Publisher for Press {
 
     fn models(&self) -> ModelsInUse {
         self.models.clone()
+    }
+
+    fn progress(&self) -> Option<(usize, usize)> {
+        Some((3, 10))
     }
 
     fn analyzer(&self, vocabulary: &Vocabulary) -> anyhow::Result<Arc<Analyzer>> {
@@ -176,7 +185,7 @@ impl Counter {
     pub async fn open_with(opening: Opening) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(&folder.path().join("desk.db")).await.unwrap();
-        let app = App::new(Arc::new(store), opening.answerer, Arc::new(SystemClock), Limits::default());
+        let app = App::new(Arc::new(store), opening.answerer, Arc::new(SystemClock), opening.limits);
         let app = Arc::new(app.with_publisher(opening.press));
         if opening.curated {
             app.import_desk(&contents(), false).await.unwrap();

@@ -237,7 +237,12 @@ async fn a_failed_build_leaves_the_old_answers_and_is_made_up_for() {
     desk.act(&desk.editor, Action::Submit).await.unwrap();
     desk.act(&desk.approver, Action::Approve).await.unwrap();
     desk.press.fails.store(true, Ordering::SeqCst);
-    assert_eq!(code(desk.act(&desk.approver, Action::Publish).await), "not_served");
+    let stored = desk.act(&desk.approver, Action::Publish).await.unwrap();
+    assert_eq!(
+        (stored.record.life.live, stored.is_served),
+        (Some(2), false),
+        "it is stored, and said not to be served"
+    );
     assert_eq!(desk.hears("手数料は?").await.as_deref(), Some("440円です。"));
     assert!(desk.app.service().failed.is_some_and(|why| why.contains("broken")));
     desk.press.fails.store(false, Ordering::SeqCst);
@@ -247,6 +252,7 @@ async fn a_failed_build_leaves_the_old_answers_and_is_made_up_for() {
     desk.app.tick().await.unwrap();
     assert_eq!(desk.hears("手数料は?").await.as_deref(), Some("550円です。"));
     assert_eq!(desk.app.service().failed, None);
+    assert!(desk.app.entry(&desk.editor, "fee").await.unwrap().is_served);
 }
 
 #[tokio::test]

@@ -1,9 +1,13 @@
 //! The curation desk over HTTP: the API's answers to good and bad calls, pages for those who may see them, accounts.
 
+use std::sync::Arc;
+
 use madoguchi::app::Role;
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 
-use crate::counter::{Answer, Counter, SignedIn};
+use crate::counter::{Answer, Counter, Opening, Press, SignedIn};
 
 async fn content(desk: &Counter, staff: &SignedIn, id: &str) -> Value {
     let entry = staff.get(&desk.client, &format!("/api/v1/entries/{id}")).await;
@@ -55,6 +59,59 @@ async fn an_entry_goes_its_way_through_the_api() {
     let diff = editor.get(&desk.client, &format!("{path}/diff/1/2")).await.json();
     assert_eq!(diff["fields"][0]["field"], "answer");
     assert_eq!(editor.get(&desk.client, &format!("{path}/diff/1/9")).await.problem(), "revision_not_found");
+}
+
+#[tokio::test]
+async fn what_changes_something_runs_to_its_end_and_says_whether_customers_get_it() {
+    let press = Arc::new(Press::default());
+    let mut opening = Opening { curated: true, press: press.clone(), ..Opening::default() };
+    opening.settings.limits.request_timeout_ms = 300;
+    opening.limits.serving_wait_ms = 900;
+    let desk = Counter::open_with(opening).await;
+    desk.staff("sato", &[Role::Editor]).await;
+    desk.staff("suzuki", &[Role::Approver]).await;
+    let (editor, approver) = (desk.sign_in("sato").await, desk.sign_in("suzuki").await);
+    let new = json!({"id": "piling", "content": {"question": "法人でも積立はできますか?", "answer": "はい。", "category": ["取引"], "owner": "取引チーム"}});
+    assert_eq!(post(&desk, &editor, "/api/v1/entries", new).await.status, 201);
+    for (staff, act) in [(&editor, "submit"), (&approver, "approve")] {
+        let done = post(&desk, staff, &format!("/api/v1/entries/piling/{act}"), json!({})).await;
+        assert_eq!(done.status, 200, "{}", done.text());
+    }
+    let service = async || editor.get(&desk.client, "/api/v1/service").await.json();
+    let becomes = async |state: &str| while service().await["state"] != state {};
+    let hears = async || {
+        let heard = desk.client.visit().await.say("法人でも積立はできますか?").await;
+        (heard["decision"] == "answer").then(|| heard["answer"]["markdown"].clone())
+    };
+    assert_eq!(service().await, json!({"state": "served", "done": null, "total": null, "why": null}));
+
+    // A build that takes longer than a request may: what is stored is not answered with an error.
+    let door = press.door.lock().await;
+    let published = post(&desk, &approver, "/api/v1/entries/piling/publish", json!({})).await;
+    assert_eq!(published.status, 200, "{}", published.text());
+    assert_eq!((&published.json()["life"]["live"], &published.json()["served"]), (&json!(1), &json!(false)));
+    assert_eq!(service().await, json!({"state": "building", "done": 3, "total": 10, "why": null}));
+    assert!(editor.get(&desk.client, "/staff/entries").await.text().contains("公開処理中"));
+    assert_eq!(hears().await, None);
+    drop(door);
+    becomes("served").await;
+    assert_eq!(hears().await, Some(json!("はい。")));
+    assert!(!editor.get(&desk.client, "/staff/entries").await.text().contains("公開処理中"));
+
+    // A client that goes away once it is stored.
+    let door = press.door.lock().await;
+    let mut stream = TcpStream::connect(desk.at).await.unwrap();
+    let (cookie, csrf) = (&approver.cookie, &approver.csrf);
+    let request = format!(
+        "POST /api/v1/entries/piling/take-down HTTP/1.1\r\nhost: x\r\ncookie: {cookie}\r\nx-csrf-token: {csrf}\r\n\
+         content-length: 0\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    becomes("building").await;
+    drop(stream);
+    drop(door);
+    becomes("served").await;
+    assert_eq!(hears().await, None);
 }
 
 #[tokio::test]

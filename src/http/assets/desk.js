@@ -5,6 +5,8 @@ import { announce, byId, el, t } from "./dom.js";
 import { drawn, preview } from "./impact.js";
 import { request } from "./net.js";
 
+const LOOK_AFTER_MS = 500;
+
 const csrf = { "X-CSRF-Token": document.body.dataset.csrf };
 
 /** Asks the API. */
@@ -91,5 +93,24 @@ async function passes(section) {
   section.querySelector(".note")?.focus();
   return false;
 }
+
+/** Says how far what is published is on its way to customers, until they get it. */
+async function follow(line) {
+  const [words, count] = line.querySelectorAll("span");
+  for (;;) {
+    await new Promise((resolve) => setTimeout(resolve, LOOK_AFTER_MS));
+    const { state, done, total, why } = await send("GET", "/api/v1/service");
+    if (state === "building") {
+      // Seen, not read out: every half second would be too much to listen to.
+      count.textContent = total ? t("nav.building_count", { done, total }) : "";
+      continue;
+    }
+    count.textContent = "";
+    words.textContent = state === "failed" ? t("nav.building_failed", { why }) : t("nav.built");
+    line.dataset.state = state;
+    return;
+  }
+}
+if (byId("building")) follow(byId("building")).catch(tell);
 
 document.documentElement.dataset.ready = "true";
