@@ -119,16 +119,19 @@ impl Press {
         Ok(base)
     }
 
-    /// Makes a new base of `snapshot` in a thread of its own, on one core: customers are being served meanwhile.
+    /// Makes a new base of `snapshot` in a thread of its own, on what the others leave of one core: customers are being
+    /// served meanwhile, and staff wait for previews.
     fn renew(&self, old: Arc<Base>, snapshot: Arc<Snapshot>) {
         if self.state.is_renewing.swap(true, Ordering::SeqCst) {
             return;
         }
         let press = self.clone();
         std::thread::spawn(move || {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build();
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(1).start_handler(|_| yield_to_others());
             let renewed = || press.renewed(&old, &snapshot);
-            if let Err(error) = pool.map_err(anyhow::Error::from).and_then(|pool| pool.install(renewed)) {
+            if let Err(error) =
+                pool.build().map_err(anyhow::Error::from).and_then(|pool| pool.install(renewed))
+            {
                 tracing::warn!("the desk goes on from the index it has: {error:#}");
             }
             press.state.is_renewing.store(false, Ordering::SeqCst);
@@ -146,6 +149,13 @@ impl Press {
         *self.base() = Some(Arc::new(Base::build(&self.workshop, snapshot, tools, learned)?));
         self.state.is_renewed.store(true, Ordering::Relaxed);
         Ok(())
+    }
+}
+
+/// Lets this thread run where no other wants to. Without it the work is done all the same.
+fn yield_to_others() {
+    if let Err(error) = thread_priority::set_current_thread_priority(thread_priority::ThreadPriority::Min) {
+        tracing::debug!("the priority of a thread stays as it is: {error:?}");
     }
 }
 
