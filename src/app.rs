@@ -26,6 +26,7 @@ mod ports;
 mod publishing;
 mod question;
 mod staff;
+mod synonym_imports;
 mod tokens;
 mod trial;
 mod types;
@@ -46,7 +47,9 @@ pub use events::TurnStream;
 pub use gaps::{GapAction, GapDetail, GapView};
 pub use history::{FieldDiff, diff, diff_vocabulary};
 pub use impact::PreviewState;
-pub use imports::{ExportFormat, ImportOutcome, ImportSettings, ImportView, Updated};
+pub use imports::{
+    ExportFormat, ImportOutcome, ImportSettings, ImportView, RejectedFor, RejectedRow, Updated,
+};
 pub use insight::{DayInsight, EntryInsight, Insight};
 pub use ports::{Answerer, Clock, Closed, ModelsInUse, Publisher, SystemClock};
 pub use publishing::{Service, Serving, WHO_KEEPS_TIME};
@@ -56,7 +59,7 @@ pub use types::{
     Access, AppError, ConversationView, Limits, Reply, Session, SignedIn, Staff, Started, TicketDetail,
     TicketFilter, TicketView, Unready,
 };
-pub use vocabulary::{SaveVocabulary, VocabularyDetail, VocabularyHistory};
+pub use vocabulary::{SaveVocabulary, Typing, VocabularyDetail, VocabularyHistory};
 pub use vocabulary_trial::{Sample, SampleOf, Samples};
 
 pub use crate::store::{

@@ -9,7 +9,10 @@ use super::curation::{must, new_record};
 use super::{App, AppError, Staff};
 use crate::kb::curate::{Event, Life, Origin};
 use crate::kb::exchange::plan::Shelf;
-use crate::kb::exchange::{self, Action, Defaults, Held, Mapping, Plan, Planned, Rejected, Source, write};
+use crate::kb::exchange::{
+    self, Action, Defaults, Format, Held, Issue, Mapping, Plan, Planned, Source, SynonymPlan, SynonymProblem,
+    write,
+};
 use crate::kb::{Entry, Status};
 use crate::store::{EntryChange, EntryRecord, ImportRecord, ImportState, Role, StoreError};
 use crate::text::Vocabulary;
@@ -24,6 +27,9 @@ pub struct ImportSettings {
     pub mapping: Mapping,
     /// What rows get that the file does not say.
     pub defaults: Defaults,
+    /// The import of the synonyms in the same workbook.
+    #[serde(default)]
+    pub synonyms: Option<String>,
 }
 
 /// What became of an import, and what undoes it.
@@ -41,6 +47,12 @@ pub struct ImportOutcome {
     pub unchanged: usize,
     /// Entries that were not taken back, because somebody changed them since.
     pub kept: Vec<String>,
+    /// Groups of synonyms it created or changed, by their first word.
+    #[serde(default)]
+    pub groups: Vec<String>,
+    /// The vocabulary's head before and after, where synonyms were taken over.
+    #[serde(default)]
+    pub vocabulary: Option<(u32, u32)>,
 }
 
 /// An entry that an import changed.
@@ -66,8 +78,10 @@ pub struct ImportView {
     pub source: Arc<Source>,
     /// How it is read.
     pub settings: ImportSettings,
-    /// What taking it over now would do, row by row.
+    /// What taking it over now would do, row by row; without a row for a sheet of synonyms.
     pub plan: Plan,
+    /// The same for a sheet of synonyms.
+    pub synonyms: Option<SynonymPlan>,
     /// What became of it.
     pub outcome: ImportOutcome,
 }
@@ -99,10 +113,31 @@ impl App {
         must(staff, Role::Editor)?;
         let name = super::question::clean(name, 200).unwrap_or_else(|_| "faq".to_owned());
         let (file, sheet) = (name.clone(), sheet.to_owned());
-        let read = tokio::task::spawn_blocking(move || exchange::read(&file, &bytes, &sheet)).await;
-        let source =
-            read.map_err(|_| internal("reading the file broke off"))?.map_err(AppError::Unreadable)?;
-        let settings = ImportSettings { mapping: source.mapping.clone(), defaults: Defaults::default() };
+        let read = tokio::task::spawn_blocking(move || {
+            let source = exchange::read(&file, &bytes, &sheet)?;
+            let beside =
+                sheet.is_empty().then(|| exchange::synonyms_beside(&file, &bytes, &source)).flatten();
+            Ok((source, beside))
+        });
+        let read = read.await.map_err(|_| internal("reading the file broke off"))?;
+        let (source, beside) = read.map_err(AppError::Unreadable)?;
+        let synonyms = match beside {
+            Some(beside) => Some(self.keep_source(staff, name.clone(), &beside, None).await?.id),
+            None => None,
+        };
+        let record = self.keep_source(staff, name, &source, synonyms).await?;
+        self.import_view(staff, record, source).await
+    }
+
+    /// Keeps what a file said, ready to be taken over.
+    async fn keep_source(
+        &self,
+        staff: &Staff,
+        name: String,
+        source: &Source,
+        synonyms: Option<String>,
+    ) -> Result<ImportRecord, AppError> {
+        let (mapping, defaults) = (source.mapping.clone(), Defaults::default());
         let now = self.now();
         let record = ImportRecord {
             id: format!("{:032x}", rand::random::<u128>()),
@@ -112,12 +147,12 @@ impl App {
             state: ImportState::Ready,
             at: now,
             changed_at: now,
-            source: to_json(&source)?,
-            settings: to_json(&settings)?,
+            source: to_json(source)?,
+            settings: to_json(&ImportSettings { mapping, defaults, synonyms })?,
             outcome: to_json(&ImportOutcome::default())?,
         };
         self.store.keep_import(record.clone(), Vec::new()).await?;
-        self.import_view(ImportRecord { version: 1, source: String::new(), ..record }, source).await
+        Ok(ImportRecord { version: 1, source: String::new(), ..record })
     }
 
     /// An import with its dry run as of now.
@@ -128,7 +163,7 @@ impl App {
         must(staff, Role::Editor)?;
         let mut record = self.store.import(id).await?.ok_or(AppError::NotFound("import"))?;
         let source = from_json(&std::mem::take(&mut record.source))?;
-        self.import_view(record, source).await
+        self.import_view(staff, record, source).await
     }
 
     /// The newest imports, newest first.
@@ -141,12 +176,22 @@ impl App {
         records.into_iter().map(|record| Ok((record.clone(), from_json(&record.outcome)?))).collect()
     }
 
-    async fn import_view(&self, record: ImportRecord, source: Source) -> Result<ImportView, AppError> {
+    async fn import_view(
+        &self,
+        staff: &Staff,
+        record: ImportRecord,
+        source: Source,
+    ) -> Result<ImportView, AppError> {
         let settings: ImportSettings = from_json(&record.settings)?;
         let outcome = from_json(&record.outcome)?;
-        let reading = source.rows(&settings.mapping, &settings.defaults);
-        let plan = Plan::of(&self.shelf().await?, reading);
-        Ok(ImportView { record, source: Arc::new(source), settings, plan, outcome })
+        let (plan, synonyms) = if source.format == Format::Synonyms {
+            let held = self.vocabulary(staff).await?.head.texts.vocabulary();
+            (Plan::default(), Some(SynonymPlan::of(&source.table, &held)))
+        } else {
+            let reading = source.rows(&settings.mapping, &settings.defaults);
+            (Plan::of(&self.shelf().await?, reading), None)
+        };
+        Ok(ImportView { record, source: Arc::new(source), settings, plan, synonyms, outcome })
     }
 
     /// Reads the file another way from now on.
@@ -166,7 +211,8 @@ impl App {
         }
         let columns = view.source.table.header.len();
         let mapping = settings.mapping.0.into_iter().filter(|(_, column)| *column < columns).collect();
-        let settings = ImportSettings { mapping: Mapping(mapping), ..settings };
+        let settings =
+            ImportSettings { mapping: Mapping(mapping), synonyms: view.settings.synonyms, ..settings };
         let record = ImportRecord { settings: to_json(&settings)?, changed_at: self.now(), ..view.record };
         self.store.keep_import(record, Vec::new()).await?;
         self.import(staff, id).await
@@ -176,10 +222,13 @@ impl App {
     ///
     /// # Errors
     /// `Forbidden`, `NotFound`, `Refused` (`import_not_ready`), `Conflict` (somebody changed an entry meanwhile; nothing
-    /// was taken over), `Unavailable`.
-    pub async fn apply_import(&self, staff: &Staff, id: &str) -> Result<ImportView, AppError> {
-        let view = self.import(staff, id).await?;
+    /// was taken over), `StaleVocabulary` (the same of synonyms), `Unavailable`.
+    pub async fn apply_import(self: &Arc<Self>, staff: &Staff, id: &str) -> Result<ImportView, AppError> {
+        let mut view = self.import(staff, id).await?;
         must_be(&view.record, ImportState::Ready)?;
+        if let Some(plan) = view.synonyms.take() {
+            return self.apply_synonyms(staff, view, plan).await;
+        }
         let records = self.catalogue.records(self.store.as_ref()).await?;
         let reason = format!("import: {}", view.record.name);
         let mut outcome = ImportOutcome { rejected: view.plan.rejected.len(), ..ImportOutcome::default() };
@@ -246,10 +295,13 @@ impl App {
     /// somebody changed since stays, and is named.
     ///
     /// # Errors
-    /// `Forbidden`, `NotFound`, `Refused` (`import_not_applied`), `Conflict`, `Unavailable`.
-    pub async fn undo_import(&self, staff: &Staff, id: &str) -> Result<ImportView, AppError> {
+    /// `Forbidden`, `NotFound`, `Refused` (`import_not_applied`, `vocabulary_moved_on`), `Conflict`, `Unavailable`.
+    pub async fn undo_import(self: &Arc<Self>, staff: &Staff, id: &str) -> Result<ImportView, AppError> {
         let view = self.import(staff, id).await?;
         must_be(&view.record, ImportState::Applied)?;
+        if view.source.format == Format::Synonyms {
+            return self.undo_synonyms(staff, view).await;
+        }
         let records = self.catalogue.records(self.store.as_ref()).await?;
         let reason = format!("import undone: {}", view.record.name);
         let mut outcome = view.outcome;
@@ -286,7 +338,7 @@ impl App {
         self.finish_import(staff, view.record, ImportState::Undone, outcome, changes).await
     }
 
-    async fn finish_import(
+    pub(super) async fn finish_import(
         &self,
         staff: &Staff,
         record: ImportRecord,
@@ -344,10 +396,52 @@ impl App {
     }
 }
 
+/// A row that cannot be taken over.
+#[derive(Debug, Clone, Copy)]
+pub struct RejectedRow<'a> {
+    /// Its number in the file.
+    pub number: usize,
+    /// Its cells as they were.
+    pub cells: &'a [String],
+    /// Why.
+    pub why: RejectedFor<'a>,
+}
+
+/// Why a row cannot be taken over.
+#[derive(Debug, Clone, Copy)]
+pub enum RejectedFor<'a> {
+    /// What is wrong with an entry.
+    Entry(&'a [Issue]),
+    /// What is wrong with a group of synonyms.
+    Synonyms(&'a SynonymProblem),
+}
+
 impl ImportView {
+    /// How many rows create, change and leave alone.
+    pub fn counts(&self) -> (usize, usize, usize) {
+        self.synonyms.as_ref().map_or_else(|| self.plan.counts(), SynonymPlan::counts)
+    }
+
+    /// The rows that cannot be taken over.
+    pub fn rejected(&self) -> Vec<RejectedRow<'_>> {
+        let entries = self.plan.rejected.iter().map(|row| RejectedRow {
+            number: row.number,
+            cells: &row.cells,
+            why: RejectedFor::Entry(&row.issues),
+        });
+        let groups = self.synonyms.iter().flat_map(|plan| &plan.rejected).map(|row| RejectedRow {
+            number: row.number,
+            cells: &row.cells,
+            why: RejectedFor::Synonyms(&row.problem),
+        });
+        entries.chain(groups).collect()
+    }
+
     /// The rejected rows as a file, with `reasons` in words.
-    pub fn rejected_csv(&self, heads: [&str; 2], reasons: impl Fn(&Rejected) -> String) -> Vec<u8> {
-        write::rejected_csv(&self.source.table.header, &self.plan.rejected, heads, reasons)
+    pub fn rejected_csv(&self, heads: [&str; 2], reasons: impl Fn(&RejectedRow<'_>) -> String) -> Vec<u8> {
+        let rejected = self.rejected();
+        let rows = rejected.iter().map(|row| (row.number, row.cells, reasons(row)));
+        write::rejected_csv(&self.source.table.header, heads, rows)
     }
 }
 

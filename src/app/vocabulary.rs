@@ -8,11 +8,12 @@ use super::curation_types::Action;
 use super::impact::preview_id;
 use super::{App, AppError, Serving, Staff, WHO_IMPORTS};
 use crate::kb::Status;
-use crate::kb::checks::{VocabularyFinding, vocabulary_errors};
+use crate::kb::checks::{MOST_ROWS, VocabularyFinding, vocabulary_errors};
 use crate::kb::curate::{Event, Life, Origin};
 use crate::kb::files::VocabularyTexts;
 use crate::store::{
     DocumentRecord, LogRecord, Role, StoreError, VocabularyChange, VocabularyRecord, VocabularyRevision,
+    VocabularyTyping,
 };
 use crate::text::script::katakana;
 use crate::text::{SynonymGroup, UserTerm, Vocabulary};
@@ -35,6 +36,17 @@ pub struct VocabularyDetail {
     pub actions: Vec<Action>,
     /// Whether customers get what is published.
     pub is_served: bool,
+    /// What the asking member of staff is typing, kept until it is saved.
+    pub typing: Option<Typing>,
+}
+
+/// What somebody is typing about the vocabulary.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Typing {
+    /// What was kept.
+    pub kept: VocabularyTyping,
+    /// What the revision says that it began from.
+    pub began_from: Vocabulary,
 }
 
 /// The vocabulary's past.
@@ -74,7 +86,14 @@ impl App {
         let may = |action: &Action| self.is_open(staff, &record.life, *action);
         let actions = ACTIONS.into_iter().filter(may).collect();
         let is_served = self.serving().await? == Serving::Newest;
-        Ok(VocabularyDetail { record, head, live, actions, is_served })
+        let typing = match self.store.vocabulary_typing(&staff.id).await? {
+            Some(kept) => {
+                let began_from = self.vocabulary_revision(kept.revision).await?.texts.vocabulary();
+                Some(Typing { kept, began_from })
+            }
+            None => None,
+        };
+        Ok(VocabularyDetail { record, head, live, actions, is_served, typing })
     }
 
     /// Saves a new revision, as a draft. Saving what is there already changes nothing.
@@ -99,12 +118,47 @@ impl App {
         }
         let texts = known.head.texts.saying(&vocabulary);
         if texts == known.head.texts {
-            return Ok(known);
+            self.store.drop_vocabulary_typing(&staff.id).await?;
+            return Ok(VocabularyDetail { typing: None, ..known });
         }
         let event = Event::Save { by: staff.id.to_string() };
         let change =
             self.vocabulary_change(staff, &known, &event, Some((texts, Origin::Saved)), reason).await?;
         self.make_vocabulary(staff, change).await
+    }
+
+    /// Keeps what somebody is typing, which began with `version` and `revision`; only they get it back. Never fails for what
+    /// it says, only for what cannot be stored.
+    ///
+    /// # Errors
+    /// `Forbidden`, `Invalid` (too many rows), `NotFound` (no such revision), `Unavailable`.
+    pub async fn keep_vocabulary_typing(
+        &self,
+        staff: &Staff,
+        version: i64,
+        revision: u32,
+        content: Vocabulary,
+    ) -> Result<i64, AppError> {
+        must(staff, Role::Editor)?;
+        if content.synonyms.len().max(content.terms.len()) > MOST_ROWS {
+            let why = format!("at most {MOST_ROWS} groups and {MOST_ROWS} terms");
+            return Err(AppError::Invalid { field: "vocabulary", why });
+        }
+        self.vocabulary_revision(revision).await?;
+        let (staff, at) = (staff.id.clone(), self.now());
+        self.store
+            .keep_vocabulary_typing(&VocabularyTyping { staff, version, revision, at, content })
+            .await?;
+        Ok(at)
+    }
+
+    /// Forgets what somebody was typing.
+    ///
+    /// # Errors
+    /// `Forbidden`, `Unavailable`.
+    pub async fn drop_vocabulary_typing(&self, staff: &Staff) -> Result<(), AppError> {
+        must(staff, Role::Editor)?;
+        Ok(self.store.drop_vocabulary_typing(&staff.id).await?)
     }
 
     /// Submits, approves, sends back or publishes the newest revision. `version` guards against acting on what one has
@@ -256,6 +310,7 @@ impl App {
             note: words.clone(),
             due_at: None,
         };
+        let ends_typing_of = content.is_some().then(|| staff.id.clone());
         let revision = content.map(|(texts, origin)| VocabularyRevision {
             number: life.head,
             texts,
@@ -265,7 +320,7 @@ impl App {
             origin,
         });
         let record = VocabularyRecord { version: before.version, life, changed_at: at };
-        Ok(VocabularyChange { record, revision, log, documents })
+        Ok(VocabularyChange { record, revision, log, documents, ends_typing_of })
     }
 
     /// Commits a change and serves it if customers would notice.
@@ -351,7 +406,7 @@ fn taken_over(
     let (reason, origin) = (String::new(), Origin::Imported);
     let revision = VocabularyRevision { number: life.head, texts, author, at, reason, origin };
     let record = VocabularyRecord { version: record.version, life, changed_at: at };
-    VocabularyChange { record, revision: Some(revision), log, documents: Vec::new() }
+    VocabularyChange { record, revision: Some(revision), log, documents: Vec::new(), ends_typing_of: None }
 }
 
 /// The documents that must change for `revision` to be served.

@@ -7,9 +7,12 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::dto::time;
 use super::texts::Texts;
-use crate::app::{ImportOutcome, ImportSettings, ImportView};
+use super::vocabulary_dto::VocabularyFindingDto;
+use crate::app::{ImportOutcome, ImportSettings, ImportView, RejectedFor, RejectedRow};
 use crate::kb::Language;
-use crate::kb::exchange::{Action, Defaults, Field, Issue, Mapping};
+use crate::kb::exchange::{
+    Action, Defaults, Field, GroupAction, Issue, Mapping, PlannedGroup, SynonymProblem,
+};
 use crate::store::ImportRecord;
 
 /// How a file is given in. The body is the file itself.
@@ -48,6 +51,44 @@ impl IssueDto {
             text: t.fill(&format!("import.issue.{}", issue.kind.name()), &values),
         }
     }
+
+    /// Every reason why a row cannot be taken over.
+    pub(super) fn all(why: RejectedFor<'_>, t: Texts) -> Vec<Self> {
+        match why {
+            RejectedFor::Entry(issues) => issues.iter().map(|issue| Self::of(issue, t)).collect(),
+            RejectedFor::Synonyms(problem) => vec![Self::of_synonyms(problem, t)],
+        }
+    }
+
+    fn of_synonyms(problem: &SynonymProblem, t: Texts) -> Self {
+        let (value, text) = match problem {
+            SynonymProblem::Unfit(finding) => {
+                (finding.word.clone(), VocabularyFindingDto::of(finding, t).text)
+            }
+            SynonymProblem::Taken { word, row } => {
+                let values = [("value", word.clone()), ("row", row.to_string())];
+                (word.clone(), t.fill("import.synonym_taken", &values))
+            }
+            SynonymProblem::Between(groups) => {
+                let groups = groups.join(" / ");
+                (groups.clone(), t.fill("import.synonym_between", &[("value", groups)]))
+            }
+            SynonymProblem::Scope(scope) => {
+                (scope.clone(), t.fill("import.synonym_scope", &[("value", scope.clone())]))
+            }
+            SynonymProblem::Width(why) => {
+                (why.clone(), t.fill("import.issue.wrong_width", &[("value", why.clone())]))
+            }
+        };
+        Self { field: "synonyms".to_owned(), kind: problem.code().to_owned(), value, text }
+    }
+
+    /// What of a group is not taken over.
+    pub(super) fn of_reading(group: &PlannedGroup, t: Texts) -> Option<Self> {
+        let value = group.reading.clone()?;
+        let text = t.fill("import.synonym_reading", &[("value", value.clone())]);
+        Some(Self { field: "reading".to_owned(), kind: "reading_ignored".to_owned(), value, text })
+    }
 }
 
 /// What happens with a row.
@@ -57,11 +98,11 @@ pub struct ImportRowDto {
     pub row: usize,
     /// `create`, `update` or `unchanged`.
     pub action: String,
-    /// The entry it becomes.
+    /// The entry it becomes; empty for a group of synonyms.
     pub entry_id: String,
     /// Its id where it comes from.
     pub external_id: String,
-    /// Its question.
+    /// Its question; the words of a group of synonyms.
     pub question: String,
     /// Fields that change.
     pub changed: Vec<String>,
@@ -99,6 +140,8 @@ pub struct ImportSummaryDto {
     pub rejected: usize,
     /// Entries that undoing left alone, because somebody changed them since.
     pub kept: Vec<String>,
+    /// Groups of synonyms it created or changed, by their first word.
+    pub groups: Vec<String>,
 }
 
 impl ImportSummaryDto {
@@ -114,6 +157,7 @@ impl ImportSummaryDto {
             refused: outcome.refused.iter().cloned().collect(),
             rejected: outcome.rejected,
             kept: outcome.kept.clone(),
+            groups: outcome.groups.clone(),
         }
     }
 }
@@ -124,7 +168,8 @@ pub struct ImportDto {
     /// In short.
     #[serde(flatten)]
     pub summary: ImportSummaryDto,
-    /// What the file was taken for: `sheet`, `two_columns`, `qna_maker`, `rasa`, `zendesk`, `faq_page`, `json`.
+    /// What the file was taken for: `sheet`, `two_columns`, `qna_maker`, `rasa`, `zendesk`, `faq_page`, `json`,
+    /// `synonyms`.
     pub format: String,
     /// Encoding, or name of the sheet.
     pub read_as: String,
@@ -136,6 +181,8 @@ pub struct ImportDto {
     pub rows: Vec<ImportRowDto>,
     /// Rows that cannot.
     pub rejected_rows: Vec<RejectedRowDto>,
+    /// The import of the synonyms in the same workbook.
+    pub synonyms: Option<String>,
 }
 
 impl ImportDto {
@@ -154,18 +201,27 @@ impl ImportDto {
             },
             warnings: words(&row.warnings),
         };
-        let rejected = |row: &crate::kb::exchange::Rejected| RejectedRowDto {
-            row: row.number,
-            reasons: words(&row.issues),
+        let group = |group: &PlannedGroup| ImportRowDto {
+            row: group.number,
+            action: group_action_name(&group.action).to_owned(),
+            entry_id: String::new(),
+            external_id: String::new(),
+            question: group.members.join("、"),
+            changed: Vec::new(),
+            warnings: IssueDto::of_reading(group, t).into_iter().collect(),
         };
+        let rejected =
+            |row: &RejectedRow<'_>| RejectedRowDto { row: row.number, reasons: IssueDto::all(row.why, t) };
+        let groups = view.synonyms.iter().flat_map(|plan| &plan.planned);
         Self {
             summary: ImportSummaryDto::of(&view.record, &view.outcome),
             format: view.source.format.name().to_owned(),
             read_as: view.source.table.read_as.clone(),
             columns: view.source.table.header.clone(),
             settings: ImportSettingsDto::of(&view.settings),
-            rows: view.plan.planned.iter().map(row).collect(),
-            rejected_rows: view.plan.rejected.iter().map(rejected).collect(),
+            rows: view.plan.planned.iter().map(row).chain(groups.map(group)).collect(),
+            rejected_rows: view.rejected().iter().map(rejected).collect(),
+            synonyms: view.settings.synonyms.clone(),
         }
     }
 }
@@ -176,6 +232,15 @@ pub(super) fn action_name(action: &Action) -> &'static str {
         Action::Create => "create",
         Action::Update { .. } => "update",
         Action::Unchanged => "unchanged",
+    }
+}
+
+/// Stable name of what happens with a group of synonyms.
+pub(super) fn group_action_name(action: &GroupAction) -> &'static str {
+    match action {
+        GroupAction::Create => "create",
+        GroupAction::Update { .. } => "update",
+        GroupAction::Unchanged => "unchanged",
     }
 }
 
@@ -224,6 +289,7 @@ impl ImportSettingsDto {
                 owner: self.owner.trim().to_owned(),
                 language: self.language.as_deref().and_then(super::texts::language_of),
             },
+            synonyms: None,
         }
     }
 }

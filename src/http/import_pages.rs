@@ -6,13 +6,13 @@ use axum::response::Response;
 
 use super::Web;
 use super::error::ApiError;
-use super::import_dto::{IssueDto, action_name};
+use super::import_dto::{IssueDto, action_name, group_action_name};
 use super::pages::{Frame, page};
 use super::staff_frame::{Bar, Readable, StaffFrame};
 use super::texts::Texts;
-use crate::app::{ImportOutcome, ImportView};
+use crate::app::{ImportOutcome, ImportView, RejectedRow};
 use crate::kb::Language;
-use crate::kb::exchange::{Action, Field, Planned};
+use crate::kb::exchange::{Action, Field, GroupAction, Planned, PlannedGroup};
 use crate::store::ImportState;
 
 /// Rows of a dry run that a page shows; the API has them all.
@@ -51,7 +51,7 @@ pub(super) async fn imports(
         at: readable.moment(record.at),
         who: readable.who(record.staff.as_str()),
         created: outcome.created.len(),
-        updated: outcome.updated.len(),
+        updated: outcome.updated.len() + outcome.groups.len(),
         rejected: outcome.rejected,
     };
     let imports = web.app.imports(&member).await?.iter().map(line).collect();
@@ -83,6 +83,10 @@ struct ImportPage {
     owner: String,
     is_complete: bool,
     counts: (usize, usize, usize),
+    /// Whether it is a sheet of synonyms.
+    is_synonyms: bool,
+    /// The import of the synonyms in the same workbook.
+    synonyms: Option<String>,
     rows: Vec<RowLine>,
     more_rows: usize,
     rejected: Vec<RejectedLine>,
@@ -136,6 +140,15 @@ pub(super) async fn import(
     let english = t.0 == Language::En;
     let format = t.fill(&format!("import.format_{}", view.source.format.name()), &[]);
     let read_as = view.source.table.read_as.clone();
+    let is_synonyms = view.synonyms.is_some();
+    let rejected = rejected_lines(&view, t);
+    let (rows, all_rows) = match &view.synonyms {
+        Some(plan) => (group_lines(&plan.planned, t), plan.planned.len()),
+        None => {
+            let rows = view.plan.planned.iter().take(ROWS_SHOWN).map(|row| row_line(row, t));
+            (rows.collect(), view.plan.planned.len())
+        }
+    };
     let template = ImportPage {
         frame,
         bar,
@@ -155,12 +168,14 @@ pub(super) async fn import(
             .collect(),
         category: view.settings.defaults.category.join(" / "),
         owner: view.settings.defaults.owner.clone(),
-        is_complete: view.settings.mapping.is_complete(),
-        counts: view.plan.counts(),
-        rows: view.plan.planned.iter().take(ROWS_SHOWN).map(|row| row_line(row, t)).collect(),
-        more_rows: view.plan.planned.len().saturating_sub(ROWS_SHOWN),
-        rejected: rejected_lines(&view, t),
-        more_rejected: view.plan.rejected.len().saturating_sub(ROWS_SHOWN),
+        is_complete: is_synonyms || view.settings.mapping.is_complete(),
+        counts: view.counts(),
+        is_synonyms,
+        synonyms: view.settings.synonyms.clone(),
+        rows,
+        more_rows: all_rows.saturating_sub(ROWS_SHOWN),
+        more_rejected: view.rejected().len().saturating_sub(ROWS_SHOWN),
+        rejected,
         refused: view
             .outcome
             .refused
@@ -203,10 +218,34 @@ fn row_line(row: &Planned, t: Texts) -> RowLine {
     }
 }
 
+fn group_lines(groups: &[PlannedGroup], t: Texts) -> Vec<RowLine> {
+    let line = |group: &PlannedGroup| {
+        let mut notes: Vec<String> =
+            IssueDto::of_reading(group, t).into_iter().map(|issue| issue.text).collect();
+        let action_text = match &group.action {
+            GroupAction::Create => t.get("import.created"),
+            GroupAction::Update { before } => {
+                notes.insert(0, t.fill("import.synonym_before", &[("words", before.join("、"))]));
+                t.get("import.updated")
+            }
+            GroupAction::Unchanged => t.get("import.unchanged"),
+        };
+        RowLine {
+            number: group.number,
+            action: group_action_name(&group.action),
+            action_text,
+            id: String::new(),
+            question: group.members.join("、"),
+            notes,
+        }
+    };
+    groups.iter().take(ROWS_SHOWN).map(line).collect()
+}
+
 fn rejected_lines(view: &ImportView, t: Texts) -> Vec<RejectedLine> {
-    let line = |rejected: &crate::kb::exchange::Rejected| RejectedLine {
+    let line = |rejected: &RejectedRow<'_>| RejectedLine {
         number: rejected.number,
-        reasons: rejected.issues.iter().map(|issue| IssueDto::of(issue, t).text).collect(),
+        reasons: IssueDto::all(rejected.why, t).into_iter().map(|issue| issue.text).collect(),
         excerpt: rejected
             .cells
             .iter()
@@ -215,5 +254,5 @@ fn rejected_lines(view: &ImportView, t: Texts) -> Vec<RejectedLine> {
             .collect::<Vec<String>>()
             .join(" | "),
     };
-    view.plan.rejected.iter().take(ROWS_SHOWN).map(line).collect()
+    view.rejected().iter().take(ROWS_SHOWN).map(line).collect()
 }

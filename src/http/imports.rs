@@ -18,8 +18,8 @@ use crate::kb::exchange::write;
 
 const CSV: &str = "text/csv; charset=utf-8";
 
-/// Give a file in: CSV, TSV, XLSX, QnA Maker TSV, Rasa YAML, Zendesk JSON, FAQPage JSON-LD or the native JSON. Nothing is
-/// taken over yet.
+/// Give a file in: CSV, TSV, XLSX, QnA Maker TSV, Rasa YAML, Zendesk JSON, FAQPage JSON-LD, the native JSON, or a sheet of
+/// synonyms. Nothing is taken over yet. Of a workbook with synonyms beside its entries, `synonyms` names a second import.
 #[utoipa::path(
     post, path = "/api/v1/imports", tag = "exchange", security(("staff" = [])), params(ImportQuery),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
@@ -86,7 +86,7 @@ pub(super) async fn set_import(
     Ok(shown(&view, &headers))
 }
 
-/// Take the usable rows over, as drafts. The same file again changes nothing.
+/// Take the usable rows over, as drafts; synonyms become a draft of the vocabulary. The same file again changes nothing.
 #[utoipa::path(
     post, path = "/api/v1/imports/{id}/apply", tag = "exchange", security(("staff" = [])),
     params(("id" = String, Path, description = "The import")),
@@ -131,7 +131,7 @@ pub(super) async fn get_rejected(
     let t = Texts(language(&headers, None));
     let view = web.app.import(&staff.session.staff, &id).await?;
     let bytes = view.rejected_csv([t.get("import.row"), t.get("import.reason")], |rejected| {
-        let words: Vec<String> = rejected.issues.iter().map(|issue| IssueDto::of(issue, t).text).collect();
+        let words: Vec<String> = IssueDto::all(rejected.why, t).into_iter().map(|issue| issue.text).collect();
         words.join(" ")
     });
     Ok(download(bytes, CSV, "rejected.csv"))

@@ -32,7 +32,7 @@ use super::{
         impact::get_impact, impact::get_checks, imports::give_import, imports::list_imports,
         imports::get_import, imports::set_import, imports::apply_import, imports::undo_import, imports::get_rejected,
         imports::export_entries, impact::preview_entries, impact::get_preview, vocabulary::get_vocabulary,
-        vocabulary::save_vocabulary, vocabulary::check_vocabulary, vocabulary::read_texts,
+        vocabulary::save_vocabulary, vocabulary::keep_vocabulary_typing, vocabulary::drop_vocabulary_typing, vocabulary::check_vocabulary, vocabulary::read_texts,
         vocabulary::preview_vocabulary, vocabulary::preview_newest_vocabulary, vocabulary::submit_vocabulary, vocabulary::approve_vocabulary,
         vocabulary::send_vocabulary_back, vocabulary::publish_vocabulary, vocabulary::roll_vocabulary_back,
         vocabulary::get_vocabulary_history, vocabulary::get_vocabulary_diff, gaps::list_gaps, gaps::get_gap, gaps::act_on_gap, insight::get_insight, insight::get_entries_csv, insight::get_days_csv,

@@ -123,6 +123,8 @@ fn table() -> Vec<(RouteInfo, MethodRouter<Web>)> {
         // Vocabulary
         read("/api/v1/vocabulary", SignedIn, get(vocabulary::get_vocabulary)),
         write("/api/v1/vocabulary", EDITOR, post(vocabulary::save_vocabulary)),
+        write("/api/v1/vocabulary/draft", EDITOR, post(vocabulary::keep_vocabulary_typing)),
+        remove("/api/v1/vocabulary/draft", EDITOR, delete(vocabulary::drop_vocabulary_typing)),
         write("/api/v1/vocabulary/check", EDITOR, post(vocabulary::check_vocabulary)),
         write("/api/v1/vocabulary/tokens", EDITOR, post(vocabulary::read_texts)),
         read("/api/v1/vocabulary/impact", EDITOR, get(vocabulary::preview_newest_vocabulary)),

@@ -1,11 +1,12 @@
 //! The vocabulary as an API: synonyms and user dictionary, what they would do, their life and their past.
 
 use axum::extract::{Path, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 
 use super::Web;
 use super::auth::SignedInStaff;
-use super::entry_dto::ActDto;
+use super::dto::time;
+use super::entry_dto::{ActDto, KeptDto};
 use super::error::{ApiError, Problem};
 use super::extract::{Json, LongJson};
 use super::history_dto::DiffDto;
@@ -13,8 +14,8 @@ use super::impact_dto::PreviewStateDto;
 use super::pages::language;
 use super::texts::Texts;
 use super::vocabulary_dto::{
-    ReadTextsDto, SamplesDto, SaveVocabularyDto, VocabularyContentDto, VocabularyDto, VocabularyFindingDto,
-    VocabularyFindingsDto, VocabularyHistoryDto,
+    KeepTypingDto, ReadTextsDto, SamplesDto, SaveVocabularyDto, VocabularyContentDto, VocabularyDto,
+    VocabularyFindingDto, VocabularyFindingsDto, VocabularyHistoryDto,
 };
 use crate::app::{self, Action, SaveVocabulary, VocabularyHistory};
 use crate::kb::files::VocabularyTexts;
@@ -48,6 +49,35 @@ pub(super) async fn save_vocabulary(
     let SaveVocabularyDto { version, reason, content } = save;
     let save = SaveVocabulary { version, vocabulary: content.into_vocabulary(), reason };
     Ok(axum::Json(VocabularyDto::of(&web.app.save_vocabulary(&staff.session.staff, save).await?)))
+}
+
+/// Keep what one is typing; only oneself gets it back.
+#[utoipa::path(
+    post, path = "/api/v1/vocabulary/draft", tag = "vocabulary", security(("staff" = [])), request_body = KeepTypingDto,
+    responses((status = 200, body = KeptDto), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn keep_vocabulary_typing(
+    State(web): State<Web>,
+    staff: SignedInStaff,
+    LongJson(typing): LongJson<KeepTypingDto>,
+) -> Result<axum::Json<KeptDto>, ApiError> {
+    let KeepTypingDto { version, revision, content } = typing;
+    let content = content.into_vocabulary();
+    let at = web.app.keep_vocabulary_typing(&staff.session.staff, version, revision, content).await?;
+    Ok(axum::Json(KeptDto { at: time(at) }))
+}
+
+/// Forget what one was typing.
+#[utoipa::path(
+    delete, path = "/api/v1/vocabulary/draft", tag = "vocabulary", security(("staff" = [])),
+    responses((status = 204), (status = "default", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn drop_vocabulary_typing(
+    State(web): State<Web>,
+    staff: SignedInStaff,
+) -> Result<StatusCode, ApiError> {
+    web.app.drop_vocabulary_typing(&staff.session.staff).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// What is doubtful about a vocabulary, before it is saved. Warnings concern the rows that differ from what customers

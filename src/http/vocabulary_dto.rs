@@ -8,7 +8,7 @@ use super::entry_dto::{FlawDto, LifeDto};
 use super::history_dto::LogDto;
 use super::impact_dto::severity_name;
 use super::texts::Texts;
-use crate::app::{Sample, Samples, VocabularyDetail, VocabularyHistory, VocabularyRevision};
+use crate::app::{Sample, Samples, Typing, VocabularyDetail, VocabularyHistory, VocabularyRevision};
 use crate::kb::checks::{VocabularyFinding, VocabularyRow};
 use crate::text::{SynonymGroup, Tokenised, UserTerm, Vocabulary};
 
@@ -134,11 +134,52 @@ pub struct VocabularyDto {
     pub actions: Vec<String>,
     /// Whether customers get what is published; if not, `/api/v1/service` says how far it is.
     pub served: bool,
+    /// What the caller is typing, kept until it is saved.
+    pub typing: Option<TypingDto>,
+}
+
+/// What the caller is typing about the vocabulary.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TypingDto {
+    /// The version it began with; save with it.
+    pub version: i64,
+    /// The revision it began from.
+    pub revision: u32,
+    /// When it was kept.
+    pub at: String,
+    /// What it says so far.
+    pub content: VocabularyContentDto,
+    /// What that revision says.
+    pub began_from: VocabularyContentDto,
+}
+
+impl TypingDto {
+    fn of(typing: &Typing) -> Self {
+        Self {
+            version: typing.kept.version,
+            revision: typing.kept.revision,
+            at: iso(typing.kept.at),
+            content: VocabularyContentDto::of(typing.kept.content.clone()),
+            began_from: VocabularyContentDto::of(typing.began_from.clone()),
+        }
+    }
+}
+
+/// What one is typing about the vocabulary.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct KeepTypingDto {
+    /// The version it began with.
+    pub version: i64,
+    /// The revision it began from.
+    pub revision: u32,
+    /// What it says so far.
+    #[serde(flatten)]
+    pub content: VocabularyContentDto,
 }
 
 impl VocabularyDto {
     pub(super) fn of(detail: &VocabularyDetail) -> Self {
-        let VocabularyDetail { record, head, live, actions, is_served } = detail;
+        let VocabularyDetail { record, head, live, actions, is_served, typing } = detail;
         let is_older = live.number != head.number;
         Self {
             version: record.version,
@@ -148,6 +189,7 @@ impl VocabularyDto {
             live: is_older.then(|| VocabularyContentDto::of(live.texts.vocabulary())),
             actions: actions.iter().map(|action| action.name().to_owned()).collect(),
             served: *is_served,
+            typing: typing.as_ref().map(TypingDto::of),
         }
     }
 }

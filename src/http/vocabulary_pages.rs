@@ -28,6 +28,10 @@ struct VocabularyPage {
     facts: Vec<(&'static str, String)>,
     live_number: Option<u32>,
     problems: Vec<String>,
+    /// When what one is typing was kept.
+    kept_at: Option<String>,
+    /// Whether somebody saved since it began.
+    kept_is_old: bool,
     may_edit: bool,
 }
 
@@ -64,6 +68,11 @@ pub(super) async fn vocabulary(
         facts,
         live_number: (detail.live.number != detail.head.number).then_some(detail.live.number),
         problems: texts.problems().iter().map(ToString::to_string).collect(),
+        kept_at: detail.typing.as_ref().map(|typing| readable.moment(typing.kept.at)),
+        kept_is_old: detail
+            .typing
+            .as_ref()
+            .is_some_and(|typing| typing.kept.version != detail.record.version),
         may_edit: member.may(Role::Editor),
         frame,
         bar,

@@ -6,6 +6,7 @@ use crate::handoff::StaffId;
 use crate::kb::Entry;
 use crate::kb::curate::{Life, Origin, Revision, Summary};
 use crate::kb::files::VocabularyTexts;
+use crate::text::Vocabulary;
 
 /// An entry as lists know it: where it is in its life and what its head says in short.
 #[derive(Debug, Clone, PartialEq)]
@@ -133,6 +134,23 @@ pub struct VocabularyChange {
     pub log: LogRecord,
     /// The states of documents that customers are served from afterwards; none = as before.
     pub documents: Vec<DocumentRecord>,
+    /// Whose typing it puts an end to.
+    pub ends_typing_of: Option<StaffId>,
+}
+
+/// What somebody is typing about the vocabulary.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VocabularyTyping {
+    /// Who.
+    pub staff: StaffId,
+    /// The version the typing began with.
+    pub version: i64,
+    /// The revision it began from.
+    pub revision: u32,
+    /// When it was kept, UTC milliseconds.
+    pub at: i64,
+    /// What it says so far.
+    pub content: Vocabulary,
 }
 
 /// How an entry did with customers.

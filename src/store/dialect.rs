@@ -40,11 +40,12 @@ pub(super) fn read_only(file: &Path) -> SqliteConnectOptions {
 
 /// The schema's steps, embedded.
 pub(super) fn migrations() -> Migrator {
-    const STEPS: [(&str, &str); 4] = [
+    const STEPS: [(&str, &str); 5] = [
         ("first", include_str!("migrations/0001_first.sql")),
         ("curation", include_str!("migrations/0002_curation.sql")),
         ("exchange", include_str!("migrations/0003_exchange.sql")),
         ("vocabulary", include_str!("migrations/0004_vocabulary.sql")),
+        ("vocabulary typing", include_str!("migrations/0005_vocabulary_typing.sql")),
     ];
     let migration = |(version, (name, sql)): (i64, (&'static str, &'static str))| {
         Migration::new(version, Cow::Borrowed(name), MigrationType::Simple, sql.into_sql_str(), false)

@@ -26,7 +26,7 @@ use crate::kb::Priority;
 use crate::kb::curate::Revision;
 pub use curation_records::{
     DocumentRecord, DraftRecord, EntryChange, EntryRecord, LogRecord, Usage, VocabularyChange,
-    VocabularyRecord, VocabularyRevision,
+    VocabularyRecord, VocabularyRevision, VocabularyTyping,
 };
 pub use exchange_records::{
     CaseRecord, GapChange, GapLog, GapQuestion, GapRecord, ImportRecord, ImportState,
@@ -201,6 +201,15 @@ pub trait Store: Send + Sync {
     /// Commits a change to the vocabulary and the documents it lets out, all or nothing; the new mark. `Conflict` unless
     /// the version is the one that was loaded and each document's number the next.
     async fn change_vocabulary(&self, change: VocabularyChange) -> Result<i64, StoreError>;
+
+    /// Keeps what somebody is typing about the vocabulary in place of what they typed before.
+    async fn keep_vocabulary_typing(&self, typing: &VocabularyTyping) -> Result<(), StoreError>;
+
+    /// What `staff` is typing about the vocabulary.
+    async fn vocabulary_typing(&self, staff: &StaffId) -> Result<Option<VocabularyTyping>, StoreError>;
+
+    /// Forgets what `staff` was typing about the vocabulary; nothing typed is no error.
+    async fn drop_vocabulary_typing(&self, staff: &StaffId) -> Result<(), StoreError>;
 
     /// One revision of the vocabulary.
     async fn vocabulary_revision(&self, number: u32) -> Result<Option<VocabularyRevision>, StoreError>;

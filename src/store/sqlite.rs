@@ -11,7 +11,7 @@ use sqlx::{ConnectOptions, Connection};
 
 use super::curation_records::{
     DocumentRecord, DraftRecord, EntryChange, EntryRecord, LogRecord, Usage, VocabularyChange,
-    VocabularyRecord, VocabularyRevision,
+    VocabularyRecord, VocabularyRevision, VocabularyTyping,
 };
 use super::exchange_records::{CaseRecord, GapChange, GapLog, GapQuestion, GapRecord, ImportRecord};
 use super::records::{
@@ -302,6 +302,24 @@ impl Store for SqliteStore {
 
     async fn change_vocabulary(&self, change: VocabularyChange) -> Result<i64, StoreError> {
         self.writer.write(move |conn| Box::pin(async move { vocabulary::change(conn, &change).await })).await
+    }
+
+    async fn keep_vocabulary_typing(&self, typing: &VocabularyTyping) -> Result<(), StoreError> {
+        let typing = typing.clone();
+        self.writer
+            .write(move |conn| Box::pin(async move { vocabulary::keep_typing(conn, &typing).await }))
+            .await
+    }
+
+    async fn vocabulary_typing(&self, staff: &StaffId) -> Result<Option<VocabularyTyping>, StoreError> {
+        vocabulary::typing(&mut *self.reader().await?, staff).await
+    }
+
+    async fn drop_vocabulary_typing(&self, staff: &StaffId) -> Result<(), StoreError> {
+        let staff = staff.clone();
+        self.writer
+            .write(move |conn| Box::pin(async move { vocabulary::drop_typing(conn, &staff).await }))
+            .await
     }
 
     async fn vocabulary_revision(&self, number: u32) -> Result<Option<VocabularyRevision>, StoreError> {

@@ -1,10 +1,13 @@
 //! SQL of the vocabulary's life, revisions and log.
 
 use super::StoreError;
-use super::curation_records::{LogRecord, VocabularyChange, VocabularyRecord, VocabularyRevision};
+use super::curation_records::{
+    LogRecord, VocabularyChange, VocabularyRecord, VocabularyRevision, VocabularyTyping,
+};
 use super::dialect::{Conn, Row, int, is_taken, json, parsed, text, to_json, unreadable};
 use super::documents;
 use super::entries::next_mark;
+use crate::handoff::StaffId;
 use crate::kb::curate::Origin;
 use crate::kb::files::VocabularyTexts;
 
@@ -43,9 +46,48 @@ pub(super) async fn change(conn: &mut Conn, change: &VocabularyChange) -> Result
     .bind(&log.event)
     .bind(i64::from(log.revision))
     .bind(&log.note)
+    .execute(&mut *conn)
+    .await?;
+    if let Some(staff) = &change.ends_typing_of {
+        drop_typing(conn, staff).await?;
+    }
+    Ok(mark)
+}
+
+pub(super) async fn keep_typing(conn: &mut Conn, typing: &VocabularyTyping) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO vocabulary_typing (staff, version, revision, at, content_json) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (staff) DO UPDATE SET version = excluded.version, revision = excluded.revision,
+                                           at = excluded.at, content_json = excluded.content_json",
+    )
+    .bind(typing.staff.as_str())
+    .bind(typing.version)
+    .bind(i64::from(typing.revision))
+    .bind(typing.at)
+    .bind(to_json(&typing.content)?)
     .execute(conn)
     .await?;
-    Ok(mark)
+    Ok(())
+}
+
+pub(super) async fn typing(conn: &mut Conn, staff: &StaffId) -> Result<Option<VocabularyTyping>, StoreError> {
+    let sql = "SELECT * FROM vocabulary_typing WHERE staff = $1";
+    let row = sqlx::query(sql).bind(staff.as_str()).fetch_optional(conn).await?;
+    let read = |row: &Row| {
+        Ok(VocabularyTyping {
+            staff: parsed(row, "staff", StaffId::parse)?,
+            version: int(row, "version")?,
+            revision: number(row, "revision")?,
+            at: int(row, "at")?,
+            content: json(row, "content_json")?,
+        })
+    };
+    row.as_ref().map(read).transpose()
+}
+
+pub(super) async fn drop_typing(conn: &mut Conn, staff: &StaffId) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM vocabulary_typing WHERE staff = $1").bind(staff.as_str()).execute(conn).await?;
+    Ok(())
 }
 
 async fn put(conn: &mut Conn, record: &VocabularyRecord) -> Result<(), StoreError> {

@@ -135,3 +135,31 @@ async fn a_term_is_written_by_keyboard_alone() {
     let reading = browser.js("[...document.querySelectorAll('[data-cell=reading]')].at(-1).value").await;
     assert_eq!(reading, "チャクチキン");
 }
+
+#[tokio::test]
+async fn what_is_typed_survives_leaving_the_page() {
+    let (desk, driver) = (Counter::open_curated().await, Driver::start().await);
+    let editor = driver.signed_in(&desk, "sato", Role::Editor).await;
+    open(&editor, &desk).await;
+    let row = field_of(&editor, "着金").await;
+    editor.fill(&row, "、着地金").await;
+    editor.until("document.querySelector('#kept').textContent.includes('控えを取りました')").await;
+    // No question is asked on the way out: nothing would be lost.
+    editor.open(&format!("http://{}/staff/entries", desk.at)).await;
+    open(&editor, &desk).await;
+    assert!(editor.text("#kept-notice").await.contains("書きかけ"));
+    assert_eq!(
+        editor.js("[...document.querySelectorAll('.row-changed .cell')].map((cell) => cell.value.includes('着地金'))").await,
+        serde_json::json!([true]),
+        "just that row is marked"
+    );
+    editor.until("document.querySelector('#changes').textContent.includes('1行を変更中')").await;
+    press_and_agree(&editor, "#drop-draft").await;
+    assert_eq!(
+        editor
+            .js("[...document.querySelectorAll('.cell')].some((cell) => cell.value.includes('着地金'))")
+            .await,
+        false
+    );
+    assert_eq!(editor.js("document.querySelector('#kept-notice')").await, serde_json::Value::Null);
+}

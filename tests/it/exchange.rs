@@ -1,7 +1,8 @@
 //! Import, gap board and the gate before publishing, without HTTP. Customers are asked through the same app.
 
 use madoguchi::app::{
-    Access, Action, AppError, ExportFormat, GapAction, ImportSettings, ImportView, PreviewState, SaveEntry,
+    Access, Action, AppError, ExportFormat, GapAction, ImportSettings, ImportView, PreviewState, RejectedFor,
+    SaveEntry,
 };
 use madoguchi::impact::Case;
 use madoguchi::kb::exchange::{Defaults, Mapping};
@@ -35,8 +36,10 @@ async fn an_import_names_bad_rows_makes_drafts_and_can_be_taken_back() {
     let view = give(&desk, FILE).await;
     assert_eq!((view.plan.counts(), view.plan.rejected.len()), ((2, 0, 0), 2));
     assert_eq!(heads(&desk).await, [], "reading takes nothing over");
-    let reasons =
-        String::from_utf8(view.rejected_csv(["行", "理由"], |row| format!("{:?}", row.issues[0].kind)));
+    let reasons = String::from_utf8(view.rejected_csv(["行", "理由"], |row| match row.why {
+        RejectedFor::Entry(issues) => format!("{:?}", issues[0].kind),
+        RejectedFor::Synonyms(problem) => problem.code().to_owned(),
+    }));
     let reasons = reasons.unwrap();
     assert!(reasons.contains("4,Missing,k2") && reasons.contains("5,BadDate,k3"), "{reasons}");
 
@@ -96,7 +99,7 @@ async fn columns_can_be_chosen_and_what_is_no_file_is_refused() {
     mapping.0.insert(madoguchi::kb::exchange::Field::Question, 0);
     mapping.0.insert(madoguchi::kb::exchange::Field::Answer, 1);
     let defaults = Defaults { category: vec!["料金".into()], ..Defaults::default() };
-    let settings = ImportSettings { mapping, defaults };
+    let settings = ImportSettings { mapping, defaults, synonyms: None };
     let view = desk.app.set_import(&desk.editor, &view.record.id, settings.clone()).await.unwrap();
     assert_eq!(view.plan.planned[0].entry.category, ["料金"]);
     let nowhere =
@@ -107,6 +110,54 @@ async fn columns_can_be_chosen_and_what_is_no_file_is_refused() {
         assert_eq!(code(refused), "unreadable_file");
     }
     assert_eq!(code(desk.app.import(&desk.editor, "nothing").await), "not_found");
+}
+
+#[tokio::test]
+async fn a_sheet_of_synonyms_becomes_a_draft_of_the_vocabulary_that_a_second_person_lets_out() {
+    const SHEET: &str = "代表語,同義語,読み,範囲\n出金,引き出し、払い戻し,,全体\n入金,,,\n残高,ざんだか,,\n";
+    let desk = Desk::open().await;
+    let view = give(&desk, SHEET).await;
+    assert_eq!((view.counts(), view.rejected().len()), ((2, 0, 0), 1));
+    let words = async || desk.app.vocabulary(&desk.editor).await.unwrap();
+    assert_eq!(words().await.head.texts.vocabulary().synonyms, [], "reading takes nothing over");
+
+    let applied = desk.app.apply_import(&desk.editor, &view.record.id).await.unwrap();
+    assert_eq!(
+        (&applied.outcome.groups[..], applied.outcome.rejected),
+        (&["出金".into(), "残高".into()][..], 1)
+    );
+    let drafted = words().await;
+    assert_eq!(drafted.record.life.status, Status::Draft);
+    assert_eq!(drafted.head.texts.vocabulary().synonyms[0].members, ["出金", "引き出し", "払い戻し"]);
+    assert!(drafted.live.texts.vocabulary().synonyms.is_empty(), "nobody is served with it yet");
+    assert_eq!(code(desk.app.apply_import(&desk.editor, &view.record.id).await), "import_not_ready");
+
+    // The same file again changes nothing; taking the first one back brings back what was there.
+    let again = give(&desk, SHEET).await;
+    assert_eq!(again.counts(), (0, 0, 2));
+    let again = desk.app.apply_import(&desk.editor, &again.record.id).await.unwrap();
+    assert_eq!((again.outcome.vocabulary, words().await.head.number), (None, drafted.head.number));
+    desk.app.undo_import(&desk.editor, &view.record.id).await.unwrap();
+    assert_eq!(words().await.head.texts.vocabulary().synonyms, []);
+
+    // Once more, and this time it goes out: by somebody else, and then it is not taken back here any more.
+    let third = give(&desk, SHEET).await;
+    desk.app.apply_import(&desk.editor, &third.record.id).await.unwrap();
+    let act = |staff, action| desk.app.act_on_vocabulary(staff, None, action, "");
+    act(&desk.editor, Action::Submit).await.unwrap();
+    assert_eq!(code(act(&desk.editor, Action::Approve).await), "forbidden");
+    act(&desk.approver, Action::Approve).await.unwrap();
+    act(&desk.approver, Action::Publish).await.unwrap();
+    assert_eq!(desk.app.snapshot().vocabulary.synonyms.len(), 2);
+    assert_eq!(code(desk.app.undo_import(&desk.editor, &third.record.id).await), "vocabulary_moved_on");
+
+    // A workbook brings both: a second import for its synonyms, which say what the desk says.
+    desk.save(0, fee("440円です。")).await.unwrap();
+    let bytes = desk.app.export_entries(&desk.editor, ExportFormat::Xlsx, false).await.unwrap();
+    let book = desk.app.give_import(&desk.editor, "faq.xlsx", bytes, "").await.unwrap();
+    assert_eq!(book.counts(), (0, 0, 1));
+    let beside = desk.app.import(&desk.editor, book.settings.synonyms.as_deref().unwrap()).await.unwrap();
+    assert_eq!((beside.counts(), beside.rejected().len()), ((0, 0, 2), 0));
 }
 
 async fn ask(desk: &Desk, text: &str) {

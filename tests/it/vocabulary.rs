@@ -203,6 +203,62 @@ async fn who_changed_it_does_not_approve_it_and_files_that_come_past_it_are_take
 }
 
 #[tokio::test]
+async fn what_is_typed_is_kept_for_oneself_until_it_is_saved() {
+    let crew = Crew::open(Opening::default()).await;
+    let (now, documents) = (crew.now().await, crew.documents().await);
+    assert_eq!(now["typing"], Value::Null);
+    let revision = now["head"]["number"].clone();
+    let typed = |word: &str| {
+        let mut body = with_word(&now, "着金", word);
+        (body["version"], body["revision"]) = (now["version"].clone(), revision.clone());
+        body
+    };
+    let kept = crew.write("/draft", typed("着地")).await;
+    assert_eq!(kept.status, 200, "{}", kept.text());
+    assert_eq!(crew.write("/draft", typed("着地金")).await.status, 200);
+    // Half a row is kept too; what is no revision, or no vocabulary at all, is refused.
+    let mut half = typed("着地金");
+    half["terms"].as_array_mut().unwrap().push(json!({"surface": "", "reading": "よみ"}));
+    assert_eq!(crew.write("/draft", half.clone()).await.status, 200);
+    half["revision"] = json!(99);
+    assert_eq!(crew.write("/draft", half).await.problem(), "revision_not_found");
+    assert_eq!(crew.write("/draft", json!({"version": 1, "revision": 1})).await.problem(), "invalid_body");
+
+    let typing = crew.now().await["typing"].clone();
+    assert_eq!((&typing["version"], &typing["revision"]), (&now["version"], &revision));
+    assert_eq!(
+        (
+            &typing["began_from"],
+            typing["content"]["terms"].as_array().unwrap().last().unwrap()["reading"].as_str()
+        ),
+        (&now["content"], Some("よみ"))
+    );
+    // Nobody else sees it, and no file has it.
+    let other = crew.approver.get(&crew.desk.client, API).await.json();
+    assert_eq!((&other["typing"], &other["content"]), (&Value::Null, &now["content"]));
+    assert_eq!(crew.documents().await, documents);
+
+    // Somebody saves meanwhile: what is typed still says where it began, so that both can be laid side by side.
+    let theirs = saving(&now, &with_word(&now, "着金", "着きん"), "先に");
+    assert_eq!(crew.approve("", theirs).await.status, 200);
+    let typing = crew.now().await["typing"].clone();
+    assert_eq!((&typing["version"], &typing["began_from"]), (&now["version"], &now["content"]));
+    let mine = saving(&now, &with_word(&now, "着金", "着地金"), "あとから");
+    assert_eq!(crew.write("", mine.clone()).await.problem(), "stale_vocabulary");
+    assert_ne!(crew.now().await["typing"], Value::Null, "nothing is lost");
+
+    // Saving ends it; so does discarding.
+    let newest = crew.now().await;
+    let saved = crew.write("", saving(&newest, &with_word(&newest, "着金", "着地金"), "")).await.json();
+    assert_eq!(saved["typing"], Value::Null);
+    assert_eq!(crew.write("/draft", typed("別")).await.status, 200);
+    let headers = [("cookie", crew.editor.cookie.as_str()), ("x-csrf-token", &crew.editor.csrf)];
+    let dropped = crew.desk.client.send("DELETE", &format!("{API}/draft"), &headers, b"").await;
+    assert_eq!(dropped.status, 204);
+    assert_eq!(crew.now().await["typing"], Value::Null);
+}
+
+#[tokio::test]
 async fn an_unfit_vocabulary_is_named_row_by_row_and_not_saved() {
     let crew = Crew::open(Opening::default()).await;
     let before = crew.now().await;

@@ -1,8 +1,8 @@
 // The vocabulary: rows of synonyms and terms, what a change would do before it is saved, and saving it. Who was slower
 // than a colleague sees what each of both changed and can lay one over the other.
 
-import { busy, hush, send } from "./desk.js";
-import { announce, byId, el, t } from "./dom.js";
+import { busy, hush, send, tell } from "./desk.js";
+import { announce, byId, clockTime, el, t } from "./dom.js";
 import { drawn, preview } from "./impact.js";
 import { findings, sample } from "./vocabulary_effect.js";
 
@@ -11,7 +11,9 @@ const form = byId("vocabulary");
 const PARTS = ["synonyms", "terms"];
 const list = (part) => byId(`rows-${part}`);
 const rowsOf = (part) => [...list(part).querySelectorAll(".vocab-row")];
+const KEEP_AFTER_MS = 1_500;
 let version = Number(form.dataset.version);
+let revision = Number(form.dataset.revision);
 
 // ---- rows ----
 
@@ -59,6 +61,71 @@ for (const part of PARTS) {
 let base = content();
 let saved = JSON.stringify(base);
 
+/** Shows these rows, those marked that the vocabulary one began with does not have. */
+function lay(rows) {
+  for (const part of PARTS) {
+    const there = new Set(base[part].map((row) => JSON.stringify(row)));
+    const drawn = rows[part].map((value) => {
+      const row = newRow(part, value);
+      if (there.has(JSON.stringify(value))) row.dataset.was = JSON.stringify(value);
+      return row;
+    });
+    list(part).replaceChildren(...drawn);
+  }
+}
+
+// ---- keeping what is typed ----
+
+let timer;
+let kept = saved;
+let keeping = Promise.resolve();
+
+function keepSoon() {
+  clearTimeout(timer);
+  timer = setTimeout(() => (keeping = keep()), KEEP_AFTER_MS);
+}
+
+async function keep() {
+  const now = content();
+  const text = JSON.stringify(now);
+  if (text === kept) return;
+  try {
+    if (text === saved) {
+      await send("DELETE", `${PATH}/draft`);
+      byId("kept").textContent = "";
+    } else {
+      const { at } = await send("POST", `${PATH}/draft`, { version, revision, ...now });
+      byId("kept").textContent = t("entry.kept", { time: clockTime(at) });
+    }
+    kept = text;
+  } catch (error) {
+    byId("kept").textContent = t("entry.not_kept", { why: error.words ?? String(error) });
+  }
+}
+
+/** Goes on with what was typed before, from where it began. */
+async function goOn() {
+  const { typing } = await send("GET", PATH);
+  if (!typing) return;
+  ({ version, revision } = typing);
+  base = typing.began_from;
+  saved = JSON.stringify(base);
+  lay(typing.content);
+  kept = JSON.stringify(content());
+  draw();
+}
+
+byId("drop-draft")?.addEventListener("click", (event) => {
+  if (!confirm(t("entry.drop_draft_confirm"))) return;
+  busy(event.target, async () => {
+    clearTimeout(timer);
+    await keeping;
+    await send("DELETE", `${PATH}/draft`);
+    document.body.dataset.dirty = "false";
+    location.reload();
+  });
+});
+
 function draw() {
   let changed = 0;
   for (const part of PARTS) {
@@ -72,6 +139,7 @@ function draw() {
   }
   const dirty = JSON.stringify(content()) !== saved;
   document.body.dataset.dirty = String(dirty);
+  if (byId("save")) keepSoon();
   if (byId("changes")) byId("changes").textContent = dirty ? t("vocabulary.changed", { count: changed }) : t("vocabulary.unchanged");
 }
 
@@ -213,6 +281,8 @@ byId("look")?.addEventListener("click", () => busy(byId("look"), look));
 // ---- saving ----
 
 async function save() {
+  clearTimeout(timer);
+  await keeping;
   const wanted = content();
   try {
     await send("POST", PATH, { version, reason: byId("reason").value, ...wanted });
@@ -244,7 +314,7 @@ addEventListener("keydown", (event) => {
   }
 });
 addEventListener("beforeunload", (event) => {
-  if (document.body.dataset.dirty === "true") event.preventDefault();
+  if (document.body.dataset.dirty === "true" && JSON.stringify(content()) !== kept) event.preventDefault();
 });
 
 // ---- somebody was faster ----
@@ -283,30 +353,26 @@ function showBoth(current) {
   byId("stale-merge").onclick = () => {
     const both = merged(mine, current.content);
     version = current.version;
+    revision = current.head.number;
     base = current.content;
     saved = JSON.stringify(base);
-    for (const part of PARTS) {
-      const there = new Set(base[part].map((row) => JSON.stringify(row)));
-      const rows = both[part].map((value) => {
-        const row = newRow(part, value);
-        if (there.has(JSON.stringify(value))) row.dataset.was = JSON.stringify(value);
-        return row;
-      });
-      list(part).replaceChildren(...rows);
-    }
+    lay(both);
     byId("stale").close();
     draw();
     announce(t("vocabulary.merged"));
     byId("look").focus();
   };
-  byId("stale-theirs").onclick = () => {
-    document.body.dataset.dirty = "false";
-    location.reload();
-  };
+  byId("stale-theirs").onclick = () =>
+    busy(byId("stale-theirs"), async () => {
+      await send("DELETE", `${PATH}/draft`);
+      document.body.dataset.dirty = "false";
+      location.reload();
+    });
   byId("stale").showModal();
   hush();
 }
 byId("stale-close").addEventListener("click", () => byId("stale").close());
 
 draw();
+if (byId("kept-notice")) await goOn().catch(tell);
 document.documentElement.dataset.ready = "true";

@@ -14,7 +14,7 @@ use super::{Entry, Localized};
 
 pub use claims::{Claim, ClaimError, Claims, Jargon};
 pub use vocabulary::{
-    Reader, VocabularyFinding, VocabularyLint, VocabularyRow, check_vocabulary, vocabulary_errors,
+    MOST_ROWS, Reader, VocabularyFinding, VocabularyLint, VocabularyRow, check_vocabulary, vocabulary_errors,
 };
 
 /// How much it matters.

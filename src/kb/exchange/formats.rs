@@ -8,7 +8,7 @@ mod rasa;
 use serde::{Deserialize, Serialize};
 
 use super::cell::neutralise;
-use super::{Defaults, Field, Issue, Mapping, Reading, Table, read_rows};
+use super::{Defaults, Field, Issue, Mapping, Reading, Table, read_rows, vocabulary};
 use crate::sheet::{self, Line, MAX_BYTES, SheetError, simplified};
 
 /// A file format that is read.
@@ -29,6 +29,8 @@ pub enum Format {
     FaqPage,
     /// The native JSON export.
     Json,
+    /// The native sheet of synonyms.
+    Synonyms,
 }
 
 impl Format {
@@ -42,6 +44,7 @@ impl Format {
             Self::Zendesk => "zendesk",
             Self::FaqPage => "faq_page",
             Self::Json => "json",
+            Self::Synonyms => "synonyms",
         }
     }
 }
@@ -142,9 +145,29 @@ pub fn read(name: &str, bytes: &[u8], wanted: &str) -> Result<Source, ReadError>
     if qna::is_likely(&table) {
         return qna::read(&table);
     }
+    if vocabulary::is_likely(&table) {
+        return Ok(synonyms(table));
+    }
     let mapping = Mapping::guess(&table);
     let format = if table.header.len() == 2 { Format::TwoColumns } else { Format::Sheet };
     Ok(Source { table, format, mapping, notes: Vec::new() })
+}
+
+/// The name of the synonyms' sheet in a native workbook.
+pub(super) const SYNONYM_SHEET: &str = "同義語";
+
+fn synonyms(table: Table) -> Source {
+    Source { table, format: Format::Synonyms, mapping: Mapping::default(), notes: Vec::new() }
+}
+
+/// The synonyms of a workbook whose first sheet, `read`, holds something else.
+pub fn synonyms_beside(name: &str, bytes: &[u8], read: &Source) -> Option<Source> {
+    let is_there = read.table.sheets.iter().any(|sheet| sheet == SYNONYM_SHEET);
+    if !is_there || read.format == Format::Synonyms {
+        return None;
+    }
+    let table = Table::read(name, bytes, SYNONYM_SHEET).ok()?;
+    (vocabulary::is_likely(&table) && !table.rows.is_empty()).then(|| synonyms(table))
 }
 
 /// Rows under the native sheet's column names.
@@ -205,6 +228,6 @@ fn simplified_tag(html: &str) -> bool {
 }
 
 /// Whether a table has all of these columns.
-fn has_columns(table: &Table, names: &[&str]) -> bool {
+pub(super) fn has_columns(table: &Table, names: &[&str]) -> bool {
     names.iter().all(|name| table.header.iter().any(|header| simplified(header) == simplified(name)))
 }

@@ -1,6 +1,7 @@
 //! Entries going in and out as files: any of the formats staff have becomes a [`Table`], a [`Mapping`] says which column
 //! is what, [`read_rows`] gives entries with every doubt named by row, [`Plan`] says what taking them over would do, and
-//! [`mod@write`] gives files that read back as the same entries. Pure: bytes in, bytes out.
+//! [`mod@write`] gives files that read back as the same entries. The sheet of synonyms has a plan of its own,
+//! [`SynonymPlan`]. Pure: bytes in, bytes out.
 //!
 //! Reading order: [`formats`] → [`columns`] → `rows` → [`plan`]; [`mod@write`] is the way back.
 
@@ -9,15 +10,16 @@ pub mod columns;
 pub mod formats;
 pub mod plan;
 mod rows;
-pub mod vocabulary;
+mod vocabulary;
 pub mod write;
 
 use serde::{Deserialize, Serialize};
 
 pub use columns::{Field, Mapping};
-pub use formats::{Format, ReadError, Source, read};
+pub use formats::{Format, ReadError, Source, read, synonyms_beside};
 pub use plan::{Action, Held, Plan, Planned};
 pub use rows::{Defaults, Reading, read_rows};
+pub use vocabulary::{GroupAction, PlannedGroup, SynonymPlan, SynonymProblem};
 
 use super::Entry;
 use crate::sheet::Table;

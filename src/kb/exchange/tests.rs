@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use super::plan::Shelf;
 use super::*;
 use crate::kb::{AnswerClass, Audience, Language, Status};
+use crate::text::{SynonymGroup, Vocabulary};
 
 fn shelf(held: impl IntoIterator<Item = Held>) -> Shelf {
     held.into_iter().map(|held| (held.entry.id.clone(), held)).collect()
@@ -174,32 +175,79 @@ fn an_external_id_of_another_entry_is_a_conflict() {
     assert_eq!(plan.planned[0].entry.id, "a");
 }
 
+fn synonyms(text: &str, held: &[&[&str]]) -> SynonymPlan {
+    let source = source("s.csv", text);
+    assert_eq!(source.format, Format::Synonyms);
+    SynonymPlan::of(&source.table, &vocabulary_of(held))
+}
+
+fn vocabulary_of(groups: &[&[&str]]) -> Vocabulary {
+    let group = |words: &&[&str]| SynonymGroup { members: words.iter().map(|word| (*word).into()).collect() };
+    Vocabulary { synonyms: groups.iter().map(group).collect(), terms: Vec::new() }
+}
+
 #[test]
-fn synonyms_are_read_and_written() {
-    use crate::text::{SynonymGroup, Vocabulary};
-    let table = Table::read(
-        "s.csv",
-        "代表語,同義語,読み,範囲\n出金,引き出し、払い戻し,シュッキン,全体\n入金,,,\n払い戻し,返金,,\n口座,アカウント,,法人\n".as_bytes(),
-        "",
-    )
-    .expect("readable");
-    let reading = vocabulary::read_synonyms(&table).expect("has the columns");
-    assert_eq!(reading.groups[0].members, ["出金", "引き出し", "払い戻し"]);
-    assert_eq!(reading.problems.iter().map(|(row, _)| *row).collect::<Vec<_>>(), [3, 4, 5]);
-    let members = vec!["=出金".to_owned(), "引,出".to_owned()];
-    let vocabulary = Vocabulary { synonyms: vec![SynonymGroup { members }], terms: Vec::new() };
-    let bytes = write::xlsx(&[], &vocabulary, false).expect("written");
-    let table = Table::read("a.xlsx", &bytes, "同義語").expect("readable");
-    assert_eq!(vocabulary::read_synonyms(&table).expect("has the columns").groups, vocabulary.synonyms);
+fn rows_of_synonyms_are_taken_or_refused_with_the_reason() {
+    let text = "代表語,同義語,読み,範囲\n\
+                出金,引き出し、払い戻し,シュッキン,全体\n\
+                入金,,,\n\
+                払い戻し,返金,,\n\
+                口座,アカウント,,法人\n\
+                税金,税,,\n\
+                手数料,手数料、料金,,\n\
+                株,かぶ,,,多すぎる\n\
+                本人確認,KYC\n";
+    let held: &[&[&str]] = &[&["引き出し", "引出"], &["本人確認", "KYC"], &["税金", "税", "納税"]];
+    let plan = synonyms(text, held);
+    let planned: Vec<(usize, &GroupAction)> =
+        plan.planned.iter().map(|row| (row.number, &row.action)).collect();
+    let before =
+        |words: &[&str]| GroupAction::Update { before: words.iter().map(|word| (*word).into()).collect() };
+    assert_eq!(planned, [(2, &before(held[0])), (6, &before(held[2])), (9, &GroupAction::Unchanged)]);
+    assert_eq!(plan.planned[0].reading.as_deref(), Some("シュッキン"), "the dictionary does not have it");
+    let refused: Vec<(usize, &str)> =
+        plan.rejected.iter().map(|row| (row.number, row.problem.code())).collect();
+    assert_eq!(refused, [(3, "lonely"), (4, "taken"), (5, "scope"), (7, "twice"), (8, "wrong_width")]);
+    let expected: &[&[&str]] = &[&["出金", "引き出し", "払い戻し"], &["本人確認", "KYC"], &["税金", "税"]];
+    assert_eq!(plan.vocabulary, vocabulary_of(expected));
+    assert_eq!(plan.counts(), (0, 2, 1));
+}
+
+#[test]
+fn words_of_two_groups_are_refused_unless_another_row_sets_them_free() {
+    let held: &[&[&str]] = &[&["出金", "引き出し"], &["払い戻し", "返金"]];
+    let plan = synonyms("代表語,同義語\n出金,払い戻し\n", held);
+    assert_eq!(plan.planned, []);
+    let SynonymProblem::Between(groups) = &plan.rejected[0].problem else { panic!("{:?}", plan.rejected) };
+    assert_eq!(groups, &["出金、引き出し", "払い戻し、返金"]);
+    assert_eq!(plan.vocabulary, vocabulary_of(held));
+    let plan = synonyms("代表語,同義語\n出金,払い戻し\n返金,キャンセル\n", held);
+    assert_eq!(plan.rejected, []);
+    assert_eq!(plan.vocabulary, vocabulary_of(&[&["出金", "払い戻し"], &["返金", "キャンセル"]]));
+}
+
+#[test]
+fn a_native_workbook_holds_the_synonyms_beside_the_entries() {
+    let held: &[&[&str]] = &[&["=出金", "引;出"], &["入金", "チャージ", "@top"]];
+    let entry = Entry { id: "fee".into(), question: "手数料は?".into(), ..Entry::default() };
+    let bytes =
+        write::xlsx(&[Held { entry, external_id: None }], &vocabulary_of(held), false).expect("written");
+    let first = read("a.xlsx", &bytes, "").expect("readable");
+    assert_eq!(first.format, Format::Sheet);
+    let beside = synonyms_beside("a.xlsx", &bytes, &first).expect("it has synonyms");
+    assert_eq!(SynonymPlan::of(&beside.table, &Vocabulary::default()).vocabulary, vocabulary_of(held));
+    let bytes = write::xlsx(&[], &Vocabulary::default(), false).expect("written");
+    let first = read("a.xlsx", &bytes, "").expect("readable");
+    assert_eq!(synonyms_beside("a.xlsx", &bytes, &first), None, "an empty sheet is nothing to take over");
 }
 
 #[test]
 fn rejected_rows_go_out_with_their_reasons_and_come_back_in() {
     let source = source("a.csv", "質問,回答\n=cmd(),\n");
     let reading = source.rows(&source.mapping, &Defaults::default());
-    let bytes = write::rejected_csv(&source.table.header, &reading.rejected, ["行", "理由"], |_| {
-        "回答が空です".into()
-    });
+    let rejected =
+        reading.rejected.iter().map(|row| (row.number, row.cells.as_slice(), "回答が空です".to_owned()));
+    let bytes = write::rejected_csv(&source.table.header, ["行", "理由"], rejected);
     let text = String::from_utf8(bytes.clone()).expect("UTF-8");
     assert_eq!(text, "\u{feff}行,理由,質問,回答\r\n2,回答が空です,'=cmd(),\r\n");
     let again = read("rejected.csv", &bytes, "").expect("readable");
@@ -279,8 +327,41 @@ fn back(name: &str, bytes: &[u8]) -> Vec<Held> {
     reading.rows.into_iter().map(held).collect()
 }
 
+/// Groups that may be stored: no word is in two of them.
+fn groups() -> impl Strategy<Value = Vocabulary> {
+    let word = "[a-zA-Zぁ-んァ-ヶ一-龠;|'=+@＝＋－＠ -]{0,8}[a-zぁ-ん一-龠]"
+        .prop_map(|word: String| word.trim().to_owned());
+    prop::collection::vec(prop::collection::vec(word, 2..5), 0..6).prop_map(|groups| {
+        let mut seen = std::collections::HashSet::new();
+        let mut vocabulary = Vocabulary::default();
+        for mut members in groups {
+            members.retain(|word| seen.insert(crate::text::normalize(word)));
+            vocabulary.synonyms.push(SynonymGroup { members });
+        }
+        vocabulary.synonyms.retain(|group| group.members.len() > 1);
+        vocabulary
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn exported_synonyms_are_those_imported_and_twice_is_once(
+        desk in groups(), other in groups(), english in any::<bool>(),
+    ) {
+        let bytes = write::xlsx(&[], &desk, english).expect("short cells");
+        let table = Table::read("a.xlsx", &bytes, "同義語").expect("readable");
+        prop_assert_eq!(&SynonymPlan::of(&table, &Vocabulary::default()).vocabulary, &desk);
+        let same = SynonymPlan::of(&table, &desk);
+        prop_assert_eq!((&same.vocabulary, same.counts(), same.rejected.len()), (&desk, (0, 0, desk.synonyms.len()), 0));
+        // Over another desk: what the first time takes over, the second time leaves alone.
+        let once = SynonymPlan::of(&table, &other);
+        prop_assert_eq!(crate::kb::checks::vocabulary_errors(&once.vocabulary), []);
+        let twice = SynonymPlan::of(&table, &once.vocabulary);
+        prop_assert_eq!((twice.counts().0, twice.counts().1), (0, 0));
+        prop_assert_eq!(&twice.vocabulary, &once.vocabulary);
+    }
 
     #[test]
     fn what_is_exported_is_what_is_imported(desk in desk(), english in any::<bool>()) {

@@ -5,7 +5,7 @@ use rust_xlsxwriter::{Format, FormatAlign, Workbook, XlsxError};
 use serde_json::{Value, json};
 
 use super::cell::{self, Named, neutralise};
-use super::{Field, Held, Rejected};
+use super::{Field, Held};
 use crate::kb::Entry;
 use crate::text::Vocabulary;
 
@@ -54,19 +54,18 @@ pub fn csv(entries: &[Held], english: bool) -> Vec<u8> {
     table_csv(header(english).into_iter().map(str::to_owned).collect(), rows)
 }
 
-/// Rejected rows with their number and `reasons` in words beside the cells they had, so that a corrected file can be
-/// given in again.
-pub fn rejected_csv(
+/// Rejected rows with their number and why, in words, beside the cells they had, so that a corrected file can be given in
+/// again.
+pub fn rejected_csv<'a>(
     columns: &[String],
-    rejected: &[Rejected],
     heads: [&str; 2],
-    reasons: impl Fn(&Rejected) -> String,
+    rejected: impl Iterator<Item = (usize, &'a [String], String)>,
 ) -> Vec<u8> {
     let heads = heads.into_iter().map(str::to_owned).chain(columns.iter().cloned()).collect();
-    let rows = rejected.iter().map(|rejected| {
-        let mut cells = rejected.cells.clone();
+    let rows = rejected.map(|(number, cells, why)| {
+        let mut cells = cells.to_vec();
         cells.resize(columns.len(), String::new());
-        [rejected.number.to_string(), reasons(rejected)].into_iter().chain(cells).collect()
+        [number.to_string(), why].into_iter().chain(cells).collect()
     });
     table_csv(heads, rows)
 }
@@ -110,7 +109,7 @@ pub fn xlsx(entries: &[Held], vocabulary: &Vocabulary, english: bool) -> Result<
         .collect();
     write("FAQ", header(english).into_iter().map(str::to_owned).collect(), rows)?;
     let (header, rows) = super::vocabulary::synonym_cells(vocabulary, english);
-    write("同義語", header, rows)?;
+    write(super::formats::SYNONYM_SHEET, header, rows)?;
     workbook.save_to_buffer()
 }
 
