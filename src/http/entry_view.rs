@@ -96,7 +96,7 @@ impl EntryView {
             states: states_of(life),
             publish_at: life.publish_at.map(|at| readable.moment(at)),
             approved_by: life.approved_by.as_deref().map(|by| readable.who(by)),
-            changed_by: names.join("、"),
+            changed_by: readable.t.list(&names),
             acts: actions.iter().map(|action| act_view(*action)).collect(),
             ..Self::new(id, "")
         }

@@ -202,7 +202,7 @@ fn row_line(row: &Planned, t: Texts) -> RowLine {
     let mut notes: Vec<String> = row.warnings.iter().map(|issue| IssueDto::of(issue, t).text).collect();
     if let Action::Update { changed } = &row.action {
         let fields: Vec<&str> = changed.iter().map(|field| field.header(english)).collect();
-        notes.insert(0, t.fill("import.changes", &[("fields", fields.join("、"))]));
+        notes.insert(0, t.fill("import.changes", &[("fields", t.list(&fields))]));
     }
     RowLine {
         number: row.number,
@@ -225,7 +225,7 @@ fn group_lines(groups: &[PlannedGroup], t: Texts) -> Vec<RowLine> {
         let action_text = match &group.action {
             GroupAction::Create => t.get("import.created"),
             GroupAction::Update { before } => {
-                notes.insert(0, t.fill("import.synonym_before", &[("words", before.join("、"))]));
+                notes.insert(0, t.fill("import.synonym_before", &[("words", t.list(before))]));
                 t.get("import.updated")
             }
             GroupAction::Unchanged => t.get("import.unchanged"),

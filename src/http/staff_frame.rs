@@ -135,7 +135,7 @@ fn here(uri: &Uri) -> String {
 pub(super) struct Readable {
     zone: TimeZone,
     names: HashMap<StaffId, String>,
-    t: Texts,
+    pub(super) t: Texts,
 }
 
 impl Readable {

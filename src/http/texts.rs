@@ -48,6 +48,12 @@ impl Texts {
         fill(self.get(key), values)
     }
 
+    /// Things one after the other.
+    pub(super) fn list(&self, items: &[impl AsRef<str>]) -> String {
+        let items: Vec<&str> = items.iter().map(AsRef::as_ref).collect();
+        items.join(if self.0 == Language::Ja { "、" } else { ", " })
+    }
+
     /// BCP 47 tag for `lang` attributes.
     pub(super) fn tag(&self) -> &'static str {
         self.0.tag()

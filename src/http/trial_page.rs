@@ -249,7 +249,7 @@ fn advice(decision: &Decision, trace: &Trace, t: Texts) -> Vec<Advice> {
         trace.tokens.iter().filter(|token| !top.matched.contains(token)).map(String::as_str).collect();
     if !missing.is_empty() {
         advice.push(Advice {
-            text: t.fill("test.could_keywords", &[("words", missing.join("、"))]),
+            text: t.fill("test.could_keywords", &[("words", t.list(&missing))]),
             entry: Some(top.entry_id.clone()),
         });
     }
