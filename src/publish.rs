@@ -38,6 +38,8 @@ pub struct Workshop {
     pub adapt: bool,
     /// Leaves ranker and confidence out, for fitting them.
     pub plain: bool,
+    /// Leaves the vectors out: the desk as it runs when its embedding model cannot be read.
+    pub lexical: bool,
     /// Folder with the desk's own confidence; files there replace those of `models`.
     pub fitted: Option<PathBuf>,
     /// Transformers, where the desk has some.
@@ -73,6 +75,7 @@ impl Workshop {
             index: None,
             adapt: true,
             plain: false,
+            lexical: false,
             fitted: None,
             tier: Tier::default(),
             progress: Progress::default(),
@@ -131,6 +134,9 @@ impl Workshop {
 
     /// The embedder around the static model as it is used.
     fn embedder(&self, model: Option<&StaticModel>) -> Option<Arc<dyn Embedder>> {
+        if self.lexical {
+            return None;
+        }
         let base = model.map(|model| Arc::new(model.clone()) as Arc<dyn Embedder>);
         match &self.tier.encoder {
             Some(used) => Some(Arc::new(Blend::new(base, Arc::clone(&used.model), used.share))),
@@ -140,9 +146,13 @@ impl Workshop {
 
     fn tools(&self, snapshot: &Snapshot) -> anyhow::Result<Tools> {
         let analyzer = Arc::new(Analyzer::open_default(&self.dictionaries, &snapshot.vocabulary)?);
-        let model = StaticModel::open(&self.models, analyzer.dictionary())
-            .map_err(|error| tracing::warn!("the desk runs without static vectors: {error}"))
-            .ok();
+        let model = if self.lexical {
+            None
+        } else {
+            StaticModel::open(&self.models, analyzer.dictionary())
+                .map_err(|error| tracing::warn!("the desk runs without static vectors: {error}"))
+                .ok()
+        };
         Ok(Tools { analyzer, model })
     }
 

@@ -262,7 +262,8 @@ impl Engine {
 
     /// The question's vector, and why there is none if the embedder did not get to it.
     fn vector(&self, question: &Question) -> (Option<Query>, Option<String>) {
-        let Some(embedder) = &self.parts.embedder else { return (None, None) };
+        let embedder = self.parts.embedder.as_ref().filter(|_| self.system != System::Lexical);
+        let Some(embedder) = embedder else { return (None, None) };
         let embedding = embedder.embed_question(&Text { raw: &question.raw, terms: &question.terms });
         (Query::new(&embedding.vector), embedding.shortfall)
     }
@@ -299,12 +300,8 @@ impl Engine {
         let topic_of = |number: u32| self.topics[number as usize];
         let suspicion = self.suspect(&question.as_read);
         let signals = confidence::signals(&question, &ranking, smalltalk, suspicion, topic_of);
-        let model = if vector.is_some() && self.system != System::Lexical {
-            models.confidence.as_ref()
-        } else {
-            models.lexical_confidence.as_ref()
-        };
-        let Rating { confidence, bands } = match (model, ranking.first()) {
+        let fitted = if vector.is_some() { &models.confidence } else { &models.lexical_confidence };
+        let Rating { confidence, bands } = match (fitted.as_ref(), ranking.first()) {
             (Some(model), Some(best)) => model.rate(&signals, self.entry(best).top_category()),
             (model, _) => Rating { confidence: 0.0, bands: model.map_or(Bands::NEVER, |model| model.bands) },
         };

@@ -22,7 +22,7 @@ use crate::answer::calibration::{Calibration, Isotonic, Platt, Sample, Threshold
 use crate::answer::confidence::{Bands, ConfidenceModel};
 use crate::answer::features;
 use crate::answer::rank::RankModel;
-use crate::answer::{Engine, Models, System};
+use crate::answer::{Engine, Models};
 use crate::command::tier::TierArgs;
 use crate::eval::cases::{Case, Cases};
 use crate::eval::dataset::Dataset;
@@ -76,9 +76,8 @@ const CALIBRATION_ROUND: usize = 7;
 const RANKER: Fitting = Fitting { loss: Loss::Softmax, penalty: 0.3, only_positive: true };
 const CONFIDENCE: Fitting = Fitting { loss: Loss::Logistic, penalty: 5e-2, only_positive: false };
 
-/// The two systems that have a confidence of their own, with their files.
-const SYSTEMS: [(System, &str); 2] =
-    [(System::Hybrid, "confidence.json"), (System::Lexical, "confidence-lexical.json")];
+/// Files of the two confidences, and whether the desk then runs without vectors.
+const MODES: [(&str, bool); 2] = [("confidence.json", false), ("confidence-lexical.json", true)];
 
 /// Runs `madoguchi fit`.
 ///
@@ -122,9 +121,9 @@ struct Fitter {
 
 impl Fitter {
     /// An engine over the desk with a round's practice questions held out, and the questions.
-    fn practice(&self, round: usize, models: &Models) -> anyhow::Result<Practice> {
+    fn practice(&self, round: usize, models: &Models, lexical: bool) -> anyhow::Result<Practice> {
         let held = desks::held_out(&self.desk, round);
-        let workshop = Workshop { plain: true, ..self.workshop.clone() };
+        let workshop = Workshop { plain: true, lexical, ..self.workshop.clone() };
         let engine = workshop.engine(held.files, crate::command::today())?;
         Ok((engine.with_models(models.clone()), held.questions))
     }
@@ -175,12 +174,12 @@ impl Fitter {
         datasets: &[PathBuf],
         models: &Path,
     ) -> anyhow::Result<()> {
-        for (system, name) in SYSTEMS {
+        for (name, lexical) in MODES {
             let samples_of = |rounds: std::ops::Range<usize>| -> anyhow::Result<ConfidenceSamples> {
                 let mut samples = ConfidenceSamples::default();
                 for round in rounds {
-                    let (engine, questions) = self.practice(round, defaults)?;
-                    samples.add_practice(&engine.with_system(system), &questions);
+                    let (engine, questions) = self.practice(round, defaults, lexical)?;
+                    samples.add_practice(&engine, &questions);
                 }
                 Ok(samples)
             };
@@ -190,9 +189,9 @@ impl Fitter {
                 let dataset = Dataset::read(folder, "test", true)?;
                 let entries = crate::command::evaluation::entries_of(&dataset);
                 let files = DeskFiles { entries, ..DeskFiles::default() };
-                let workshop = Workshop { plain: true, ..self.workshop.clone() };
+                let workshop = Workshop { plain: true, lexical, ..self.workshop.clone() };
                 let engine = workshop.engine(files, crate::command::today())?.with_models(defaults.clone());
-                samples.add_dataset(&engine.with_system(system), &dataset, set);
+                samples.add_dataset(&engine, &dataset, set);
             }
             let mut model = model_of(linear::fit(&samples.table(|_| true), &CONFIDENCE, None));
             let sets: Vec<Vec<Sample>> = if datasets.is_empty() {
@@ -219,14 +218,14 @@ impl Fitter {
         let workshop = self.workshop.clone().with_fitted(out);
         let out = &workshop.tier.fitted_to(out);
         let own = workshop.learned()?;
-        let mut engine = workshop.engine(self.desk.clone(), crate::command::today())?;
-        for (system, name) in SYSTEMS {
-            engine = engine.with_system(system);
+        for (name, lexical) in MODES {
+            let workshop = Workshop { lexical, ..workshop.clone() };
+            let engine = workshop.engine(self.desk.clone(), crate::command::today())?;
             let mut samples = ConfidenceSamples::default();
             samples.add_cases(&engine, cases);
             for round in CONFIDENCE_ROUNDS {
-                let (practice, questions) = self.practice(round, &own)?;
-                samples.add_practice(&practice.with_system(system), &questions);
+                let (practice, questions) = self.practice(round, &own, lexical)?;
+                samples.add_practice(&practice, &questions);
             }
             let held = cross_fitted(&samples);
             let mut model = model_of(linear::fit(&samples.table(|_| true), &CONFIDENCE, None));
