@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use madoguchi::command::{self, ask, desk, dictionary, evaluation, models, serve, user};
+use madoguchi::command::{self, adapt, ask, desk, dictionary, evaluation, models, serve, user};
 use madoguchi::{embed, fit, http};
 
 /// Madoguchi (窓口): the service counter of a Japanese support desk.
@@ -22,6 +22,8 @@ enum Command {
     Ask(ask::AskArgs),
     /// Measure answer quality.
     Eval(evaluation::EvalArgs),
+    /// Tune the embeddings to this desk.
+    Adapt(adapt::AdaptArgs),
     /// Fit ranker, confidence and calibration.
     Fit(fit::FitArgs),
     /// Train the embedding model.
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
         Command::Serve(args) => serve::run(args),
         Command::Ask(args) => ask::run(args),
         Command::Eval(args) => evaluation::run(args),
+        Command::Adapt(args) => adapt::run(args),
         Command::Fit(args) => fit::run(args).map(|()| ExitCode::SUCCESS),
         Command::Train(args) => embed::train::run(args).map(|()| ExitCode::SUCCESS),
         Command::Kb(args) => desk::run_kb(args),

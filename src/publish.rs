@@ -11,10 +11,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use anyhow::Context as _;
 use jiff::civil::Date;
+use serde::Serialize;
 
 use crate::answer::{Engine, Models};
-use crate::embed::adapt::{AdaptOptions, adapt, entry_pairs};
+use crate::embed::adapt::{AdaptOptions, AdaptReport, Adapted, adapt, entry_pairs};
 use crate::embed::transformer::Tier;
 use crate::embed::{Blend, Embedder, StaticModel};
 use crate::index::folder::Sealed;
@@ -119,6 +121,23 @@ impl Workshop {
         base.engine(self, snapshot)
     }
 
+    /// Tunes the vectors to `snapshot` anew, whatever is kept, and builds the Engine that serves it; with a folder, that is
+    /// then what publishing starts from.
+    ///
+    /// # Errors
+    /// As [`Workshop::engine`], and when there is no model to tune.
+    pub fn adapted(&self, snapshot: Snapshot) -> anyhow::Result<(Engine, Adaptation)> {
+        let snapshot = Arc::new(snapshot);
+        let tools = self.tools(&snapshot)?;
+        let model =
+            tools.model.as_ref().context("there is no embedding model to tune; run `madoguchi train`")?;
+        let Adapted { model: tuned, kept, report } = tuned(model, &snapshot, &tools.analyzer);
+        let adaptation = Adaptation { base: model.base_hash().to_owned(), kept, report };
+        let learned = Learned { model: Some(tuned), is_settled: true };
+        let engine = Base::build(self, &snapshot, tools, learned)?.engine(self, snapshot)?;
+        Ok((engine, adaptation))
+    }
+
     /// A base that carries `snapshot`: the one on disk if it does, else a new one.
     ///
     /// # Errors
@@ -198,6 +217,17 @@ impl Workshop {
     }
 }
 
+/// What tuning the vectors to a desk came to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Adaptation {
+    /// SHA-256 of the model it starts from (hex).
+    pub base: String,
+    /// Whether the desk's own check got no worse, so that the tuned vectors are used.
+    pub kept: bool,
+    /// What was learned of.
+    pub report: AdaptReport,
+}
+
 /// How a base came to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
@@ -225,7 +255,7 @@ impl Tools {
     /// The model tuned to the snapshot's entries, where the workshop adapts.
     fn adapted(&self, workshop: &Workshop, snapshot: &Snapshot) -> Learned {
         let tune = |base: &StaticModel| {
-            if workshop.adapt { tuned(base, snapshot, &self.analyzer) } else { base.clone() }
+            if workshop.adapt { tuned(base, snapshot, &self.analyzer).model } else { base.clone() }
         };
         Learned { model: self.model.as_ref().map(tune), is_settled: true }
     }
@@ -238,7 +268,7 @@ impl Tools {
     }
 }
 
-fn tuned(base: &StaticModel, snapshot: &Snapshot, analyzer: &Analyzer) -> StaticModel {
+fn tuned(base: &StaticModel, snapshot: &Snapshot, analyzer: &Analyzer) -> Adapted {
     let pairs = snapshot.entries.iter().flat_map(|entry| {
         let phrasings: Vec<Vec<String>> = entry.phrasings.iter().map(|p| analyzer.terms(p)).collect();
         entry_pairs(&analyzer.terms(&entry.question), &phrasings, &analyzer.terms(&entry.answer))
@@ -252,5 +282,5 @@ fn tuned(base: &StaticModel, snapshot: &Snapshot, analyzer: &Analyzer) -> Static
         after = adapted.report.loss[1],
         "vectors adapted to the desk"
     );
-    adapted.model
+    adapted
 }

@@ -11,7 +11,7 @@ use crate::kb::{HandOffReason, Language, Priority, Rule, Snapshot};
 const OFFERED: usize = 4;
 /// A candidate below this share of the best one's score is no rival.
 const RIVAL_SHARE: f32 = 0.12;
-/// Probability of small talk from which the classifier decides.
+/// Probability of small talk, or of what no entry covers, from which a near small talk's reply is given.
 const CHATTY: f32 = 0.6;
 /// Cosine with small talk from which an utterance that nothing in the FAQ answers counts as small talk.
 const SMALLTALK_COSINE: f32 = 0.8;
@@ -72,7 +72,7 @@ pub(super) fn by_confidence(engine: &Engine, ask: &Ask<'_>, chosen: &Considered)
     let bands = chosen.bands;
     let (talk, suspicion) = (chosen.smalltalk, chosen.suspicion);
     if talk.is_certain()
-        || (talk.is_near() && suspicion.is_some_and(|s| s.smalltalk >= CHATTY))
+        || (talk.is_near() && suspicion.is_some_and(|s| s.smalltalk + s.outside >= CHATTY))
         || (chosen.confidence < bands.clarify_from && talk.cosine >= SMALLTALK_COSINE)
     {
         return small_talk(engine, ask, chosen);

@@ -118,20 +118,8 @@ fn import(kb: &Path, data: &Path, dry_run: bool) -> anyhow::Result<ExitCode> {
 }
 
 fn export(kb: &Path, data: &Path) -> anyhow::Result<ExitCode> {
-    let file = data.join(DATABASE);
-    anyhow::ensure!(
-        file.is_file(),
-        "{} is not there; name the folder of the database with --data",
-        file.display()
-    );
-    let contents = tokio::runtime::Runtime::new()?.block_on(async {
-        let app = open(data).await?;
-        anyhow::ensure!(
-            !app.is_empty().await?,
-            "the database holds no desk yet; run `madoguchi kb import` first"
-        );
-        Ok(app.export_desk().await?)
-    })?;
+    let contents = tokio::runtime::Runtime::new()?
+        .block_on(async { Ok::<_, anyhow::Error>(open_filled(data).await?.export_desk().await?) })?;
     let written = files::write(kb, &contents)?;
     let changed = written.changed.iter().map(|file| format!("~ {}", file.display()));
     let removed = written.removed.iter().map(|file| format!("- {}", file.display()));
@@ -148,6 +136,22 @@ fn export(kb: &Path, data: &Path) -> anyhow::Result<ExitCode> {
 
 /// The database's file in the data folder.
 const DATABASE: &str = "madoguchi.db";
+
+/// The desk in the data folder, which must be there.
+pub(super) async fn open_filled(data: &Path) -> anyhow::Result<App> {
+    let file = data.join(DATABASE);
+    anyhow::ensure!(
+        file.is_file(),
+        "{} is not there; name the folder of the database with --data",
+        file.display()
+    );
+    let app = open(data).await?;
+    anyhow::ensure!(
+        !app.is_empty().await?,
+        "the database holds no desk yet; run `madoguchi kb import` first"
+    );
+    Ok(app)
+}
 
 /// The desk in the data folder, without an engine.
 async fn open(data: &Path) -> anyhow::Result<App> {

@@ -1,6 +1,7 @@
 //! The commands behind the command line: read arguments, call the module that does the work, print. Errors go to
 //! standard error as one line that names file or flag and the remedy.
 
+pub mod adapt;
 pub mod ask;
 pub mod desk;
 pub mod dictionary;

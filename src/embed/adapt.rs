@@ -8,6 +8,7 @@ use std::sync::Arc;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use serde::Serialize;
 
 use super::StaticModel;
 use super::contrast::{self, Batch, Composition, Parameters, bag};
@@ -63,7 +64,7 @@ impl Default for AdaptOptions {
 }
 
 /// What adaptation came to.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct AdaptReport {
     /// Usable pairs.
     pub pairs: usize,

@@ -158,3 +158,36 @@ fn staff_are_added_from_the_command_line() {
     refused(&add("short\n", &["ben"]), "password");
     refused(&add("長い合言葉を使います\n", &["ben", "--role", "king"]), "king");
 }
+
+#[test]
+fn adaptation_says_what_it_came_to_and_is_kept_with_the_index() {
+    let output = madoguchi(root(), &["adapt", "--json"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let measured: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let report = &measured["report"];
+    let pair = |name: &str| [0, 1].map(|i| report[name][i].as_f64().unwrap());
+    let ([before, after], [loss, lower]) = (pair("reciprocal_rank"), pair("loss"));
+    assert!(measured["kept"] == true && after > before && lower < loss, "{measured}");
+    assert_eq!(measured["base"].as_str().unwrap().len(), 64);
+
+    let copy = copy_of_the_desk();
+    let data = copy.path().join("data");
+    let run =
+        |arguments: &[&str]| madoguchi(root(), &[arguments, &["--data", data.to_str().unwrap()]].concat());
+    refused(&run(&["adapt"]), "madoguchi.db is not there");
+    let imported = run(&["kb", "import", "--kb", copy.path().to_str().unwrap()]);
+    assert!(imported.status.success(), "{}", text(&imported.stderr));
+    let kept = run(&["adapt", "--json"]);
+    let kept: Value =
+        serde_json::from_slice(&kept.stdout).unwrap_or_else(|_| panic!("{}", text(&kept.stderr)));
+    // The same entries, and the same seed.
+    assert_eq!((&kept["report"], &kept["base"]), (&measured["report"], &measured["base"]));
+    let vectors: Vec<_> =
+        walk(&data.join("index")).filter(|file| file.ends_with("adapted.safetensors")).collect();
+    assert_eq!(vectors.len(), 1, "{vectors:?}");
+}
+
+fn walk(folder: &Path) -> impl Iterator<Item = std::path::PathBuf> {
+    let folders = fs::read_dir(folder).unwrap().map(|folder| folder.unwrap().path());
+    folders.flat_map(|folder| fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()))
+}
