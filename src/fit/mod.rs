@@ -102,8 +102,8 @@ pub fn run(args: FitArgs) -> anyhow::Result<()> {
     match &args.cases {
         Some(cases) => {
             let cases = fitter.labelled(cases)?;
-            fitter.own_ranker(&defaults, &cases, &out)?;
-            fitter.own_confidence(&cases, &args.out)
+            let folds = fitter.own_ranker(&defaults, &cases, &out)?;
+            fitter.own_confidence(&cases, folds.as_deref(), &args.out)
         }
         None => Ok(()),
     }
@@ -136,9 +136,14 @@ impl Fitter {
     }
 
     /// A ranker near the default, fitted on the labelled cases; written only if it ranks cases of entries it was not
-    /// fitted on clearly better than the default does.
-    fn own_ranker(&self, defaults: &Models, cases: &[Case], out: &Path) -> anyhow::Result<()> {
-        let Some(default) = &defaults.ranker else { return Ok(()) };
+    /// fitted on clearly better than the default does. Returns then, by fold, the rankers that were not fitted on it.
+    fn own_ranker(
+        &self,
+        defaults: &Models,
+        cases: &[Case],
+        out: &Path,
+    ) -> anyhow::Result<Option<Vec<RankModel>>> {
+        let Some(default) = &defaults.ranker else { return Ok(None) };
         let engine = self.workshop.engine(self.desk.clone(), crate::command::today())?;
         let groups = samples::rank_cases(&engine, cases);
         let fit = |keep: &dyn Fn(usize) -> bool| {
@@ -160,11 +165,15 @@ impl Fitter {
             mean(&after)
         );
         if gains(after.iter().zip(&before).map(|(after, before)| after - before)) {
-            let weights = fit(&|_| true);
-            return write(&file, &RankModel { features: default.features.clone(), weights });
+            let model = |weights| RankModel { features: default.features.clone(), weights };
+            write(&file, &model(fit(&|_| true)))?;
+            return Ok(Some(folds.into_iter().map(model).collect()));
         }
         println!("ranker: the default stays");
-        if file.exists() { Ok(std::fs::remove_file(file)?) } else { Ok(()) }
+        if file.exists() {
+            std::fs::remove_file(file)?;
+        }
+        Ok(None)
     }
 
     /// The confidence of a desk never seen, from this desk's held-out phrasings and from labelled sets of others.
@@ -213,16 +222,28 @@ impl Fitter {
     }
 
     /// The desk's own confidence: held-out phrasings and labelled cases together, calibrated on cross-fitted scores of the
-    /// cases.
-    fn own_confidence(&self, cases: &[Case], out: &Path) -> anyhow::Result<()> {
+    /// cases. A case is ranked by the one of `rankers` that was not fitted on its fold: one that was makes it look surer
+    /// than a new question is.
+    fn own_confidence(
+        &self,
+        cases: &[Case],
+        rankers: Option<&[RankModel]>,
+        out: &Path,
+    ) -> anyhow::Result<()> {
         let workshop = self.workshop.clone().with_fitted(out);
         let out = &workshop.tier.fitted_to(out);
         let own = workshop.learned()?;
         for (name, lexical) in MODES {
             let workshop = Workshop { lexical, ..workshop.clone() };
-            let engine = workshop.engine(self.desk.clone(), crate::command::today())?;
+            let mut engine = workshop.engine(self.desk.clone(), crate::command::today())?;
             let mut samples = ConfidenceSamples::default();
-            samples.add_cases(&engine, cases);
+            for fold in 0..samples::FOLDS {
+                if let Some(rankers) = rankers {
+                    let ranker = Some(rankers[fold].clone());
+                    engine = engine.with_models(Models { ranker, ..own.clone() });
+                }
+                samples.add_cases(&engine, cases, fold);
+            }
             for round in CONFIDENCE_ROUNDS {
                 let (practice, questions) = self.practice(round, &own, lexical)?;
                 samples.add_practice(&practice, &questions);

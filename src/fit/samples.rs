@@ -126,11 +126,12 @@ impl ConfidenceSamples {
         self.0.extend(found.into_iter().flatten());
     }
 
-    /// Adds a desk's labelled cases; an unanswerable one is wrong whatever is on top. Questions that a rule or small talk
-    /// decides are left out: confidence is not asked for them.
-    pub fn add_cases(&mut self, engine: &Engine, cases: &[Case]) {
+    /// Adds a desk's labelled cases of one fold; an unanswerable one is wrong whatever is on top. Questions that a rule or
+    /// small talk decides are left out: confidence is not asked for them.
+    pub fn add_cases(&mut self, engine: &Engine, cases: &[Case], wanted: usize) {
         let found: Vec<Option<ConfidenceSample>> = cases
             .par_iter()
+            .filter(|case| fold(case) == wanted)
             .map(|case| {
                 if case.expect == Expected::SmallTalk
                     || engine.snapshot().rules.first_match(&case.question).is_some()
@@ -142,11 +143,10 @@ impl ConfidenceSamples {
                     best.ranking.first().map(|top| &engine.snapshot().entries[top.found.number as usize]);
                 let right =
                     case.expect != Expected::HandOff && top.is_some_and(|entry| case.accepts(&entry.id));
-                let fold = Some(fold(case));
                 Some(ConfidenceSample {
                     signals: best.signals,
                     right,
-                    fold,
+                    fold: Some(wanted),
                     set: 0,
                     as_asked: true,
                     category: top.map_or("", |entry| entry.top_category()).to_owned(),

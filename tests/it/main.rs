@@ -20,6 +20,7 @@ mod engine;
 mod eval;
 mod exchange;
 mod fakes;
+mod fit;
 mod gaps;
 mod http;
 mod impact;
