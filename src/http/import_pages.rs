@@ -225,7 +225,7 @@ fn group_lines(groups: &[PlannedGroup], t: Texts) -> Vec<RowLine> {
         let action_text = match &group.action {
             GroupAction::Create => t.get("import.created"),
             GroupAction::Update { before } => {
-                notes.insert(0, t.fill("import.synonym_before", &[("words", t.list(before))]));
+                notes.splice(0..0, moved_words(before, &group.members, t));
                 t.get("import.updated")
             }
             GroupAction::Unchanged => t.get("import.unchanged"),
@@ -240,6 +240,18 @@ fn group_lines(groups: &[PlannedGroup], t: Texts) -> Vec<RowLine> {
         }
     };
     groups.iter().take(ROWS_SHOWN).map(line).collect()
+}
+
+/// Which words come to a group, and which it loses.
+fn moved_words(before: &[String], after: &[String], t: Texts) -> Vec<String> {
+    let lacking = |some: &[String], other: &[String]| -> Vec<String> {
+        some.iter().filter(|word| !other.contains(word)).cloned().collect()
+    };
+    [("import.synonym_come", lacking(after, before)), ("import.synonym_go", lacking(before, after))]
+        .into_iter()
+        .filter(|(_, words)| !words.is_empty())
+        .map(|(key, words)| t.fill(key, &[("words", t.list(&words))]))
+        .collect()
 }
 
 fn rejected_lines(view: &ImportView, t: Texts) -> Vec<RejectedLine> {

@@ -119,19 +119,14 @@ impl Press {
         Ok(base)
     }
 
-    /// Makes a new base of `snapshot` in a thread of its own, on what the others leave of one core: customers are being
-    /// served meanwhile, and staff wait for previews.
+    /// Makes a new base of `snapshot` in a thread of its own, on one core: customers are being served meanwhile.
     fn renew(&self, old: Arc<Base>, snapshot: Arc<Snapshot>) {
         if self.state.is_renewing.swap(true, Ordering::SeqCst) {
             return;
         }
         let press = self.clone();
         std::thread::spawn(move || {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(1).start_handler(|_| yield_to_others());
-            let renewed = || press.renewed(&old, &snapshot);
-            if let Err(error) =
-                pool.build().map_err(anyhow::Error::from).and_then(|pool| pool.install(renewed))
-            {
+            if let Err(error) = press.renewed(&old, &snapshot) {
                 tracing::warn!("the desk goes on from the index it has: {error:#}");
             }
             press.state.is_renewing.store(false, Ordering::SeqCst);
@@ -139,14 +134,19 @@ impl Press {
     }
 
     fn renewed(&self, old: &Arc<Base>, snapshot: &Arc<Snapshot>) -> anyhow::Result<()> {
+        let one = || rayon::ThreadPoolBuilder::new().num_threads(1);
         let tools = old.tools().clone();
-        let learned = tools.adapted(&self.workshop, snapshot);
+        // Learning takes long, and nobody waits for it.
+        let aside = one().start_handler(|_| yield_to_others()).build()?;
+        let learned = aside.install(|| tools.adapted(&self.workshop, snapshot));
         let _one = locked(&self.state.writing);
         if self.base().as_ref().is_some_and(|now| !Arc::ptr_eq(now, old)) {
             // Something else than entries changed meanwhile, and made a base of its own.
             return Ok(());
         }
-        *self.base() = Some(Arc::new(Base::build(&self.workshop, snapshot, tools, learned)?));
+        // Who publishes other words waits for the place that this writes to: no yielding here.
+        let built = one().build()?.install(|| Base::build(&self.workshop, snapshot, tools, learned))?;
+        *self.base() = Some(Arc::new(built));
         self.state.is_renewed.store(true, Ordering::Relaxed);
         Ok(())
     }

@@ -90,6 +90,11 @@ impl Answerer for Scripted {
     }
 }
 
+/// Who publishes waits until customers get it, however busy the machine is.
+pub fn patient() -> Limits {
+    Limits { serving_wait_ms: 600_000, ..Limits::default() }
+}
+
 /// What a test may set before it opens the desk.
 pub struct Opening {
     pub settings: Settings,
@@ -112,7 +117,7 @@ impl Default for Opening {
         let settings = Settings { limits, trusted_origins: Vec::new(), secure_cookies: false };
         let answerer = Arc::new(Scripted(snapshot()));
         let press = Arc::new(Press::default());
-        Self { settings, limits: Limits::default(), answerer, press, curated: false }
+        Self { settings, limits: patient(), answerer, press, curated: false }
     }
 }
 

@@ -14,7 +14,7 @@ use madoguchi::kb::files::{self, Contents, FiledEntry};
 use madoguchi::kb::{Entry, Status};
 use madoguchi::store::SqliteStore;
 
-use crate::counter::Press;
+use crate::counter::{Press, patient};
 use crate::desk::{TODAY, kb};
 use crate::fakes::{FRIDAY_10, SetClock};
 
@@ -30,7 +30,7 @@ pub struct Desk {
 async fn open(file: &Path, press: &Arc<Press>, clock: &Arc<SetClock>) -> Arc<App> {
     let store = SqliteStore::open(file).await.unwrap();
     let clock: Arc<dyn Clock> = clock.clone();
-    let app = App::new(Arc::new(store), Arc::new(Closed::default()), clock, Limits::default());
+    let app = App::new(Arc::new(store), Arc::new(Closed::default()), clock, patient());
     Arc::new(app.with_publisher(press.clone()))
 }
 
