@@ -26,8 +26,8 @@ enum Command {
     Adapt(adapt::AdaptArgs),
     /// Fit ranker, confidence and calibration.
     Fit(fit::FitArgs),
-    /// Train the embedding model.
-    Train(embed::train::TrainArgs),
+    /// Train the embedding model, or an encoder from it on.
+    Train(embed::train::TrainCommand),
     /// Check, export or import the desk's files.
     Kb(desk::KbArgs),
     /// Build the dictionary.

@@ -1,5 +1,5 @@
-//! The contrastive loss over bags of terms, its gradient, and the batches it works on (InfoNCE with the other pairs of
-//! the batch as negatives: van den Oord et al. 2018; both directions, as in CLIP). Shared by training and adaptation.
+//! The contrastive loss over pairs of unit vectors, and over bags of terms, with gradients (InfoNCE with the other pairs
+//! of the batch as negatives: van den Oord et al. 2018; both directions, as in CLIP). Shared by training and adaptation.
 
 use std::collections::HashMap;
 
@@ -190,15 +190,28 @@ fn encode(local: &Local, parameters: &Parameters, composition: &Composition) -> 
     Encoded { terms, texts, lengths }
 }
 
+/// Who the left and the right texts of pairs are.
+#[derive(Clone, Copy)]
+pub(super) struct Identities<'a> {
+    pub(super) left: &'a [u64],
+    pub(super) right: &'a [u64],
+}
+
+impl Batch {
+    fn identities(&self) -> Identities<'_> {
+        Identities { left: &self.left_ids, right: &self.right_ids }
+    }
+}
+
 /// Scores of every left against every right text, divided by the temperature; pairs that may mean the same are out.
-fn scores(batch: &Batch, texts: &[f32], d: usize, temperature: f32) -> Vec<f32> {
-    let n = batch.len();
+fn scores(of: Identities<'_>, texts: &[f32], d: usize, temperature: f32) -> Vec<f32> {
+    let n = of.left.len();
     let (left, right) = texts.split_at(n * d);
     let mut scores = vec![0.0; n * n];
     multiply(View::new(left, n, d), View::new(right, n, d).transposed(), &mut scores);
     scores.par_chunks_mut(n).enumerate().for_each(|(i, row)| {
         for (j, score) in row.iter_mut().enumerate() {
-            let same = batch.left_ids[i] == batch.left_ids[j] || batch.right_ids[i] == batch.right_ids[j];
+            let same = of.left[i] == of.left[j] || of.right[i] == of.right[j];
             *score = if i != j && same { f32::NEG_INFINITY } else { *score / temperature };
         }
     });
@@ -242,10 +255,20 @@ pub(super) fn evaluate(
     temperature: f32,
     asked: usize,
 ) -> (f32, f32) {
-    let n = batch.len();
-    let local = Local::new(batch, parameters);
-    let encoded = encode(&local, parameters, composition);
-    let mut scores = scores(batch, &encoded.texts, parameters.dimension, temperature);
+    let encoded = encode(&Local::new(batch, parameters), parameters, composition);
+    evaluate_vectors(batch.identities(), &encoded.texts, parameters.dimension, temperature, asked)
+}
+
+/// The same for unit vectors, the left texts' before the right ones'.
+pub(super) fn evaluate_vectors(
+    of: Identities<'_>,
+    texts: &[f32],
+    d: usize,
+    temperature: f32,
+    asked: usize,
+) -> (f32, f32) {
+    let n = of.left.len();
+    let mut scores = scores(of, texts, d, temperature);
     let marks: Vec<(f32, f32)> = scores
         .par_chunks_mut(n.max(1))
         .take(asked)
@@ -274,7 +297,22 @@ pub(super) fn gradient(
     let (n, d) = (batch.len(), parameters.dimension);
     let local = Local::new(batch, parameters);
     let encoded = encode(&local, parameters, composition);
-    let mut by_row = scores(batch, &encoded.texts, d, temperature);
+    let (loss, mut texts) = vector_gradients(batch.identities(), &encoded.texts, d, temperature);
+    before_normalisation(&mut texts, &encoded, d);
+    let (term_values, gains) = term_gradients(&local, &encoded, &texts, n, d);
+    let (rows, row_values) = row_gradients(&local.terms, composition, &term_values, d);
+    Gradient { loss, rows, row_values, terms: local.terms, gains }
+}
+
+/// Loss of pairs of unit vectors, the left texts' before the right ones', and its gradient with respect to them.
+pub(super) fn vector_gradients(
+    of: Identities<'_>,
+    texts: &[f32],
+    d: usize,
+    temperature: f32,
+) -> (f32, Vec<f32>) {
+    let n = of.left.len();
+    let mut by_row = scores(of, texts, d, temperature);
     let mut by_column = vec![0.0; n * n];
     transpose(&by_row, &mut by_column, n);
     let losses = |rows: &mut [f32]| -> f32 {
@@ -287,22 +325,18 @@ pub(super) fn gradient(
     transpose(&by_column, &mut errors, n);
     let factor = 0.5 / (temperature * n as f32);
     errors.par_iter_mut().zip(&by_row).for_each(|(sum, row)| *sum = (*sum + row) * factor);
-
-    let texts = text_gradients(&encoded, &errors, n, d);
-    let (term_values, gains) = term_gradients(&local, &encoded, &texts, n, d);
-    let (rows, row_values) = row_gradients(&local.terms, composition, &term_values, d);
-    Gradient { loss: 0.5 * (loss + back_loss), rows, row_values, terms: local.terms, gains }
-}
-
-/// Gradients of the texts' vectors before normalisation.
-fn text_gradients(encoded: &Encoded, errors: &[f32], n: usize, d: usize) -> Vec<f32> {
-    let (left, right) = encoded.texts.split_at(n * d);
-    let errors = View::new(errors, n, n);
+    let (left, right) = texts.split_at(n * d);
+    let errors = View::new(&errors, n, n);
     let mut out = vec![0.0; 2 * n * d];
     let (left_out, right_out) = out.split_at_mut(n * d);
     multiply(errors, View::new(right, n, d), left_out);
     multiply(errors.transposed(), View::new(left, n, d), right_out);
-    out.par_chunks_mut(d).zip(encoded.texts.par_chunks(d)).zip(&encoded.lengths).for_each(
+    (0.5 * (loss + back_loss), out)
+}
+
+/// Turns gradients of unit vectors into those of the vectors before normalisation.
+fn before_normalisation(gradients: &mut [f32], encoded: &Encoded, d: usize) {
+    gradients.par_chunks_mut(d).zip(encoded.texts.par_chunks(d)).zip(&encoded.lengths).for_each(
         |((out, unit), length)| {
             let along = dot(out, unit);
             for (out, unit) in out.iter_mut().zip(unit) {
@@ -310,7 +344,6 @@ fn text_gradients(encoded: &Encoded, errors: &[f32], n: usize, d: usize) -> Vec<
             }
         },
     );
-    out
 }
 
 /// Gradients of the terms' vectors and of their gains.

@@ -1,5 +1,5 @@
-//! Adam (Kingma & Ba 2015) on the rows and gains that a batch touched; all others, and their moments, rest. Knows
-//! parameters and gradients only.
+//! Adam (Kingma & Ba 2015): on the rows and gains that a batch touched, where all others and their moments rest, and on
+//! a network's weights all at once. Knows parameters and gradients only.
 
 use std::collections::HashMap;
 
@@ -32,11 +32,7 @@ impl Adam {
     /// One step of size `rate` along `gradient`.
     pub(super) fn step(&mut self, parameters: &mut Parameters, gradient: &Gradient, rate: f32) {
         self.steps += 1;
-        let rule = Rule {
-            rate,
-            first_bias: 1.0 - FIRST_DECAY.powi(self.steps),
-            second_bias: 1.0 - SECOND_DECAY.powi(self.steps),
-        };
+        let rule = Rule::after(self.steps, rate);
         let d = parameters.dimension;
         let touched: HashMap<u32, usize> =
             gradient.rows.iter().enumerate().map(|(place, &row)| (row, place)).collect();
@@ -65,6 +61,32 @@ impl Adam {
     }
 }
 
+/// Adam over weights that every batch touches.
+pub(super) struct DenseAdam {
+    pub(super) steps: i32,
+    pub(super) first: Vec<f32>,
+    pub(super) second: Vec<f32>,
+}
+
+impl DenseAdam {
+    pub(super) fn new(weights: usize) -> Self {
+        Self { steps: 0, first: vec![0.0; weights], second: vec![0.0; weights] }
+    }
+
+    /// One step of size `rate` along `gradient`.
+    pub(super) fn step(&mut self, weights: &mut [f32], gradient: &[f32], rate: f32) {
+        self.steps += 1;
+        let rule = Rule::after(self.steps, rate);
+        let moments = self.first.par_iter_mut().zip(self.second.par_iter_mut());
+        weights
+            .par_iter_mut()
+            .zip(moments)
+            .zip(gradient)
+            .with_min_len(1 << 16)
+            .for_each(|((weight, (first, second)), &g)| rule.apply(weight, first, second, g));
+    }
+}
+
 struct Rule {
     rate: f32,
     first_bias: f32,
@@ -72,6 +94,11 @@ struct Rule {
 }
 
 impl Rule {
+    fn after(steps: i32, rate: f32) -> Self {
+        let bias = |decay: f32| 1.0 - decay.powi(steps);
+        Self { rate, first_bias: bias(FIRST_DECAY), second_bias: bias(SECOND_DECAY) }
+    }
+
     fn apply(&self, value: &mut f32, first: &mut f32, second: &mut f32, gradient: f32) {
         *first = FIRST_DECAY * *first + (1.0 - FIRST_DECAY) * gradient;
         *second = SECOND_DECAY * *second + (1.0 - SECOND_DECAY) * gradient * gradient;

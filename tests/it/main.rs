@@ -35,6 +35,8 @@ mod store;
 mod text;
 #[cfg(feature = "transformer")]
 mod transformer;
+#[cfg(feature = "transformer")]
+mod transformer_training;
 mod vocabulary;
 
 use std::path::{Path, PathBuf};

@@ -88,6 +88,19 @@ fn a_model_that_cannot_be_used_ends_a_command_with_the_reason() {
     assert!(said.contains(expect), "{said}");
 }
 
+#[test]
+fn training_says_what_it_lacks() {
+    let (output, said) = madoguchi(&["train"]);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("--data <DIR>") && said.contains("--out <DIR>"), "{said}");
+    let (output, said) = madoguchi(&["train", "encoder", "--quiet", "--data", "nowhere", "--out", "nowhere"]);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    let expect =
+        if cfg!(feature = "transformer") { "nowhere/pairs.jsonl.gz" } else { "built without transformers" };
+    assert!(said.contains(expect) && said.lines().count() == 1, "{said}");
+    assert!(!Path::new(env!("CARGO_MANIFEST_DIR")).join("nowhere").exists());
+}
+
 #[cfg(not(feature = "transformer"))]
 #[test]
 fn without_transformers_the_desk_runs_and_says_what_to_do() {

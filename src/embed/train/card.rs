@@ -64,19 +64,30 @@ impl fmt::Display for Card<'_> {
             "| held-out pairs | mean reciprocal rank {:.3} of their own passages among {} (mean of the members) |\n",
             outcome.held_out, outcome.held_out_pairs
         )?;
-        if !figures.is_empty() {
-            writeln!(f, "## Figures, dense alone, without adaptation\n")?;
-            figures.iter().try_for_each(|figure| writeln!(f, "- {figure}"))?;
-            writeln!(f)?;
-        }
-        writeln!(
-            f,
-            "## Sources\n\n| source | pairs | licence | machine-translated |\n| --- | --- | --- | --- |"
-        )?;
-        for source in &corpus.sources {
-            let translated = if source.machine_translated { "yes" } else { "no" };
-            writeln!(f, "| {} | {} | {} | {translated} |", source.name, source.count, source.license)?;
-        }
-        writeln!(f, "| prose of the same sources | {} paragraphs | as above | |", corpus.prose.len())
+        write_figures(f, figures)?;
+        write_sources(f, corpus)
     }
+}
+
+/// What the model scores.
+pub(super) fn write_figures(f: &mut fmt::Formatter<'_>, figures: &[String]) -> fmt::Result {
+    if figures.is_empty() {
+        return Ok(());
+    }
+    writeln!(f, "## Figures, dense alone, without adaptation\n")?;
+    figures.iter().try_for_each(|figure| writeln!(f, "- {figure}"))?;
+    writeln!(f)
+}
+
+/// Where the pairs come from, and under which licences.
+pub(super) fn write_sources(f: &mut fmt::Formatter<'_>, corpus: &Corpus) -> fmt::Result {
+    writeln!(
+        f,
+        "## Sources\n\n| source | pairs | licence | machine-translated |\n| --- | --- | --- | --- |"
+    )?;
+    for source in &corpus.sources {
+        let translated = if source.machine_translated { "yes" } else { "no" };
+        writeln!(f, "| {} | {} | {} | {translated} |", source.name, source.count, source.license)?;
+    }
+    writeln!(f, "| prose of the same sources | {} paragraphs | as above | |", corpus.prose.len())
 }

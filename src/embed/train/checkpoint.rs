@@ -38,60 +38,23 @@ pub(super) fn identity(args: &TrainArgs, corpus: &Corpus) -> [u8; 32] {
 impl Checkpoint {
     pub(super) fn write(&self, folder: &Path, member: usize, identity: &[u8; 32]) -> anyhow::Result<()> {
         let Self { parameters, adam, next_batch } = self;
-        let path = path_of(folder, member);
-        let partial = path.with_extension("partial");
-        let write = || -> std::io::Result<()> {
-            let mut out = BufWriter::new(fs::File::create(&partial)?);
-            out.write_all(MAGIC)?;
-            out.write_all(identity)?;
-            for number in [*next_batch as u64, adam.steps as u64, parameters.dimension as u64] {
-                out.write_all(&number.to_le_bytes())?;
-            }
-            for part in [parameters, &adam.first, &adam.second] {
-                for values in [&part.rows, &part.gains[0], &part.gains[1]] {
-                    out.write_all(&(values.len() as u64).to_le_bytes())?;
-                    for value in values {
-                        out.write_all(&value.to_le_bytes())?;
-                    }
-                }
-            }
-            out.into_inner()?.sync_all()?;
-            fs::rename(&partial, &path)
-        };
-        write().with_context(|| format!("cannot write the checkpoint {}", path.display()))
+        let numbers = [*next_batch as u64, adam.steps as u64, parameters.dimension as u64];
+        let parts = [parameters, &adam.first, &adam.second];
+        let parts = parts.map(|part| [&part.rows, &part.gains[0], &part.gains[1]]);
+        let slices: Vec<&[f32]> = parts.as_flattened().iter().map(|values| values.as_slice()).collect();
+        write_parts(&path_of(folder, member), identity, numbers, &slices)
     }
 
     pub(super) fn read(folder: &Path, member: usize, identity: &[u8; 32]) -> anyhow::Result<Self> {
-        let path = path_of(folder, member);
-        let file = fs::File::open(&path).with_context(|| {
-            format!("no checkpoint to resume from: {}; leave --resume out", path.display())
-        })?;
-        let limit = file.metadata().map_or(0, |meta| meta.len());
-        let mut input = BufReader::new(file);
-        let mut head = [0; 40];
-        input.read_exact(&mut head).with_context(|| format!("{} is cut short", path.display()))?;
-        if head[..8] != MAGIC[..] {
-            bail!("{} is no checkpoint; remove it and leave --resume out", path.display());
-        }
-        if head[8..] != identity[..] {
-            bail!(
-                "{} is of other data or options; give the same ones, or leave --resume out",
-                path.display()
-            );
-        }
-        Self::read_body(&mut input, limit)
-            .with_context(|| format!("{} is damaged; leave --resume out", path.display()))
-    }
-
-    fn read_body(input: &mut impl Read, limit: u64) -> anyhow::Result<Self> {
-        let (next, steps, dimension) = (read_number(input)?, read_number(input)?, read_number(input)?);
+        let ([next, steps, dimension], parts) = read_parts(&path_of(folder, member), identity, 9)?;
         let dimension = usize::try_from(dimension)?;
-        let mut part = || -> anyhow::Result<Parameters> {
-            let rows = read_values(input, limit)?;
-            let gains = [read_values(input, limit)?, read_values(input, limit)?];
-            Ok(Parameters { dimension, rows, gains })
+        let mut parts = parts.into_iter();
+        let mut next_part = || parts.next().unwrap_or_default();
+        let mut part = || {
+            let rows = next_part();
+            Parameters { dimension, rows, gains: [next_part(), next_part()] }
         };
-        let (parameters, first, second) = (part()?, part()?, part()?);
+        let (parameters, first, second) = (part(), part(), part());
         let adam = Adam { steps: i32::try_from(steps)?, first, second };
         Ok(Self { parameters, adam, next_batch: usize::try_from(next)? })
     }
@@ -108,6 +71,59 @@ impl Checkpoint {
         }
         Ok(())
     }
+}
+
+/// Writes a checkpoint's numbers and lists of values; beside the file first, so that it is never half new.
+pub(super) fn write_parts(
+    path: &Path,
+    identity: &[u8; 32],
+    numbers: [u64; 3],
+    parts: &[&[f32]],
+) -> anyhow::Result<()> {
+    let partial = path.with_extension("partial");
+    let write = || -> std::io::Result<()> {
+        let mut out = BufWriter::new(fs::File::create(&partial)?);
+        out.write_all(MAGIC)?;
+        out.write_all(identity)?;
+        for number in numbers {
+            out.write_all(&number.to_le_bytes())?;
+        }
+        for values in parts {
+            out.write_all(&(values.len() as u64).to_le_bytes())?;
+            for value in *values {
+                out.write_all(&value.to_le_bytes())?;
+            }
+        }
+        out.into_inner()?.sync_all()?;
+        fs::rename(&partial, path)
+    };
+    write().with_context(|| format!("cannot write the checkpoint {}", path.display()))
+}
+
+/// Reads what [`write_parts`] wrote for the same `identity`.
+pub(super) fn read_parts(
+    path: &Path,
+    identity: &[u8; 32],
+    parts: usize,
+) -> anyhow::Result<([u64; 3], Vec<Vec<f32>>)> {
+    let file = fs::File::open(path)
+        .with_context(|| format!("no checkpoint to resume from: {}; leave --resume out", path.display()))?;
+    let limit = file.metadata().map_or(0, |meta| meta.len());
+    let mut input = BufReader::new(file);
+    let mut head = [0; 40];
+    input.read_exact(&mut head).with_context(|| format!("{} is cut short", path.display()))?;
+    if head[..8] != MAGIC[..] {
+        bail!("{} is no checkpoint; remove it and leave --resume out", path.display());
+    }
+    if head[8..] != identity[..] {
+        bail!("{} is of other data or options; give the same ones, or leave --resume out", path.display());
+    }
+    let mut read = || -> anyhow::Result<([u64; 3], Vec<Vec<f32>>)> {
+        let numbers = [read_number(&mut input)?, read_number(&mut input)?, read_number(&mut input)?];
+        let parts = (0..parts).map(|_| read_values(&mut input, limit)).collect::<Result<_, _>>()?;
+        Ok((numbers, parts))
+    };
+    read().with_context(|| format!("{} is damaged; leave --resume out", path.display()))
 }
 
 fn path_of(folder: &Path, member: usize) -> PathBuf {

@@ -15,8 +15,6 @@ use rayon::prelude::*;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use crate::text::Analyzer;
-
 const PAIRS: &str = "pairs.jsonl.gz";
 const PROSE: &str = "text.txt.gz";
 /// Characters of a text that are looked at; what a passage is about is said early.
@@ -25,12 +23,17 @@ const MAX_CHARACTERS: usize = 1500;
 const MAX_TERMS: usize = 160;
 /// Lines analysed at a time.
 const CHUNK: usize = 8192;
+/// Bytes of a compressed file that are sample enough.
+const SAMPLE: u64 = 4 << 20;
 /// Pairs held out, at most; and at most this share.
 const HELD_OUT: usize = 1000;
 const HELD_OUT_SHARE: usize = 100;
 
 /// Terms of a text as numbers into [`Corpus::terms`].
 pub(super) type Terms = Box<[u32]>;
+
+/// What a text consists of: index terms, or a tokenizer's pieces.
+pub(super) type TermsOf<'a> = dyn Fn(&str) -> Vec<String> + Sync + 'a;
 
 /// Where pairs come from.
 #[derive(Debug, Clone)]
@@ -73,8 +76,8 @@ struct Line {
 }
 
 impl Corpus {
-    /// Reads and analyses the files in `folder`.
-    pub(super) fn read(folder: &Path, analyzer: &Analyzer, seed: u64, quiet: bool) -> anyhow::Result<Self> {
+    /// Reads the files in `folder`; `terms` says what a text consists of.
+    pub(super) fn read(folder: &Path, terms: &TermsOf<'_>, seed: u64, quiet: bool) -> anyhow::Result<Self> {
         let mut builder = Builder::default();
         let note = |text: &str| {
             if !quiet {
@@ -89,9 +92,8 @@ impl Corpus {
                 .par_iter()
                 .enumerate()
                 .map(|(index, line)| {
-                    let line: Line = serde_json::from_str(line)
-                        .with_context(|| format!("{}, line {}", path.display(), number + index + 1))?;
-                    Ok((analyze(analyzer, &line.a), analyze(analyzer, &line.b), line))
+                    let line = parsed(line, &path, number + index + 1)?;
+                    Ok((analyze(terms, &line.a), analyze(terms, &line.b), line))
                 })
                 .collect::<anyhow::Result<Vec<_>>>()?;
             number += lines.len();
@@ -103,8 +105,8 @@ impl Corpus {
         if path.is_file() {
             note(&format!("analysing {}", path.display()));
             prose_hash = in_chunks(&path, |lines| {
-                let terms: Vec<Vec<String>> = lines.par_iter().map(|line| analyze(analyzer, line)).collect();
-                terms.iter().for_each(|terms| builder.add_prose(terms));
+                let found: Vec<Vec<String>> = lines.par_iter().map(|line| analyze(terms, line)).collect();
+                found.iter().for_each(|terms| builder.add_prose(terms));
                 Ok(())
             })?;
         }
@@ -126,11 +128,38 @@ impl Corpus {
     }
 }
 
-fn analyze(analyzer: &Analyzer, text: &str) -> Vec<String> {
-    let end = text.char_indices().nth(MAX_CHARACTERS).map_or(text.len(), |(end, _)| end);
-    let mut terms = analyzer.terms(&text[..end]);
+fn analyze(terms: &TermsOf<'_>, text: &str) -> Vec<String> {
+    let mut terms = terms(beginning(text));
     terms.truncate(MAX_TERMS);
     terms
+}
+
+/// As much of a text as is looked at.
+fn beginning(text: &str) -> &str {
+    text.char_indices().nth(MAX_CHARACTERS).map_or(text, |(end, _)| &text[..end])
+}
+
+/// Texts of pairs, of large files every so many pairs': a sample to take a vocabulary from.
+pub(super) fn sample(folder: &Path) -> anyhow::Result<Vec<String>> {
+    let path = folder.join(PAIRS);
+    let bytes = path.metadata().map_or(0, |meta| meta.len());
+    let step = usize::try_from(bytes / SAMPLE)?.max(1);
+    let (mut texts, mut number) = (Vec::new(), 0_usize);
+    in_chunks(&path, |lines| {
+        for line in lines {
+            number += 1;
+            if number.is_multiple_of(step) {
+                let line = parsed(line, &path, number)?;
+                texts.extend([&line.a, &line.b].map(|text| beginning(text).to_owned()));
+            }
+        }
+        Ok(())
+    })?;
+    Ok(texts)
+}
+
+fn parsed(line: &str, path: &Path, number: usize) -> anyhow::Result<Line> {
+    serde_json::from_str(line).with_context(|| format!("{}, line {number}", path.display()))
 }
 
 /// Hands the lines of a compressed file over in chunks; returns the SHA-256 of the file (hex).

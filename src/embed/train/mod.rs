@@ -1,5 +1,6 @@
 //! `madoguchi train`: learns the static vectors from pairs of texts that belong together, writes the model and its card.
-//! Works on any machine with the data and a dictionary; two cores need minutes.
+//! Works on any machine with the data and a dictionary; two cores need minutes. `madoguchi train encoder` goes on from
+//! them to a small sentence encoder ([`encoder`]), with the same data, schedule and loss.
 //!
 //! Flow: `data` (read, analyse) → `lexicon` (vocabulary, subwords) → `schedule` (what each batch holds) → the loop
 //! here, with `checkpoint` → `merge` → `card` with the figures of `check`.
@@ -8,6 +9,7 @@ mod card;
 mod check;
 mod checkpoint;
 mod data;
+pub mod encoder;
 mod lexicon;
 mod merge;
 mod schedule;
@@ -29,14 +31,31 @@ use crate::text::{Analyzer, Vocabulary};
 use checkpoint::Checkpoint;
 use data::Corpus;
 use lexicon::Lexicon;
-use schedule::Schedule;
+use schedule::{Plan, Schedule};
 
 /// Batches over which the step size rises from nothing.
 const WARM_UP: usize = 20;
 /// Share of the step size that is left at the end.
 const FINAL_RATE: f32 = 0.02;
+const TOO_FEW: &str = "too few pairs to train on";
 /// Batches between two checkpoints.
 const CHECKPOINT_EVERY: usize = 200;
+
+/// Arguments of `madoguchi train`: those of the static vectors, or another model's.
+#[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub struct TrainCommand {
+    #[command(flatten)]
+    vectors: Option<TrainArgs>,
+    #[command(subcommand)]
+    other: Option<OtherModel>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum OtherModel {
+    /// Train a small sentence encoder from the static vectors on; needs a build with transformers.
+    Encoder(encoder::EncoderArgs),
+}
 
 /// Options of `madoguchi train`.
 #[derive(Debug, Clone, clap::Args)]
@@ -100,6 +119,12 @@ pub struct TrainArgs {
     pub quiet: bool,
 }
 
+impl TrainArgs {
+    fn plan(&self) -> Plan {
+        Plan { epochs: self.epochs, batch: self.batch, spans: self.spans, neighbors: self.neighbors }
+    }
+}
+
 /// What training came to.
 #[derive(Debug, Clone)]
 struct Outcome {
@@ -114,15 +139,23 @@ struct Outcome {
 ///
 /// # Errors
 /// When the data or the dictionary cannot be read, options are out of range, or the output cannot be written.
-pub fn run(args: TrainArgs) -> anyhow::Result<()> {
-    validate(&args)?;
+pub fn run(command: TrainCommand) -> anyhow::Result<()> {
+    match command {
+        TrainCommand { other: Some(OtherModel::Encoder(args)), .. } => encoder::run(&args),
+        TrainCommand { vectors: Some(args), .. } => train_vectors(&args),
+        TrainCommand { .. } => bail!("say what to train on with --data, and where to write with --out"),
+    }
+}
+
+fn train_vectors(args: &TrainArgs) -> anyhow::Result<()> {
+    validate(args)?;
     fs::create_dir_all(&args.out).with_context(|| format!("cannot create {}", args.out.display()))?;
     let analyzer = Analyzer::open_default(&args.dictionaries, &Vocabulary::default())?;
     let dictionary = dictionary_name(analyzer.dictionary());
     let started = std::time::Instant::now();
-    let corpus = Corpus::read(&args.data, &analyzer, args.seed, args.quiet)?;
+    let corpus = Corpus::read(&args.data, &|text| analyzer.terms(text), args.seed, args.quiet)?;
     let lexicon = Lexicon::build(&corpus, args.words, args.pieces)?;
-    let (parts, outcome) = train(&args, &corpus, lexicon, &dictionary)?;
+    let (parts, outcome) = train(args, &corpus, lexicon, &dictionary)?;
     let seconds = started.elapsed().as_secs();
     let bytes = parts.to_bytes()?;
     let path = args.out.join(MODEL_FILE);
@@ -133,7 +166,7 @@ pub fn run(args: TrainArgs) -> anyhow::Result<()> {
         None => Vec::new(),
     };
     let card = card::Card {
-        args: &args,
+        args,
         corpus: &corpus,
         model: &model,
         outcome: &outcome,
@@ -185,7 +218,7 @@ fn train(
     lexicon: Lexicon,
     dictionary: &str,
 ) -> anyhow::Result<(ModelParts, Outcome)> {
-    let held_out = schedule::held_out_batch(corpus, &lexicon);
+    let held_out = schedule::bags(schedule::held_out(corpus), &lexicon);
     let mut outcome = Outcome { loss: 0.0, held_out: 0.0, held_out_pairs: held_out.len() };
     let mut members = Vec::new();
     for member in 0..args.members {
@@ -212,10 +245,10 @@ fn train_member(
     lexicon: &Lexicon,
 ) -> anyhow::Result<(Parameters, f32)> {
     let seed = args.seed.wrapping_add(member as u64);
-    let schedule = Schedule::plan(args, seed, corpus);
+    let schedule = Schedule::plan(&args.plan(), seed, corpus);
     let batches = schedule.batches();
     if batches == 0 {
-        bail!("{} holds too few pairs to train on", args.data.display());
+        bail!("{TOO_FEW}: {}", args.data.display());
     }
     let identity = checkpoint::identity(args, corpus);
     let mut state = if args.resume && Checkpoint::exists(&args.out, member) {
@@ -231,12 +264,12 @@ fn train_member(
     for index in state.next_batch..batches {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         random.set_stream(index as u64 + 1);
-        let batch = schedule.batch(index, (corpus, lexicon), args.dropout, &mut random);
+        let batch = schedule::bags(schedule.pairs(index, corpus, args.dropout, &mut random), lexicon);
         let gradient = contrast::gradient(&state.parameters, &lexicon.composition, &batch, args.temperature);
         if !gradient.loss.is_finite() {
             bail!("training diverged at batch {index}: choose a smaller --rate");
         }
-        state.adam.step(&mut state.parameters, &gradient, rate(args.rate, index, batches));
+        state.adam.step(&mut state.parameters, &gradient, rate(args.rate, (index, batches), WARM_UP));
         let smooth = loss.map_or(gradient.loss, |loss: f32| 0.97 * loss + 0.03 * gradient.loss);
         loss = Some(smooth);
         bar.set_message(format!("loss {smooth:.3}"));
@@ -263,9 +296,10 @@ fn initial(dimension: usize, seed: u64, lexicon: &Lexicon) -> Parameters {
     }
 }
 
-/// Rises, then falls in a straight line.
-fn rate(top: f32, index: usize, batches: usize) -> f32 {
-    let rise = ((index + 1) as f32 / WARM_UP as f32).min(1.0);
+/// Rises over the first `rise` batches, then falls in a straight line. `at` is the batch and how many there are.
+fn rate(top: f32, at: (usize, usize), rise: usize) -> f32 {
+    let (index, batches) = at;
+    let rise = ((index + 1) as f32 / rise as f32).min(1.0);
     let done = index as f32 / batches as f32;
     top * rise * (1.0 - done * (1.0 - FINAL_RATE))
 }

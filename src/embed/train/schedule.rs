@@ -6,8 +6,7 @@ use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::TrainArgs;
-use super::data::Corpus;
+use super::data::{Corpus, Terms};
 use super::lexicon::Lexicon;
 use crate::embed::adapt::thinned;
 use crate::embed::contrast::{Bag, Batch, bag};
@@ -28,13 +27,23 @@ enum Job {
     Spans(Vec<u32>),
 }
 
+/// How much of what is scheduled.
+pub(super) struct Plan {
+    pub(super) epochs: usize,
+    /// Pairs per batch.
+    pub(super) batch: usize,
+    /// Shares of the passages and of the prose used per epoch.
+    pub(super) spans: f32,
+    pub(super) neighbors: f32,
+}
+
 /// All batches in order.
 pub(super) struct Schedule {
     jobs: Vec<Job>,
 }
 
 impl Schedule {
-    pub(super) fn plan(args: &TrainArgs, seed: u64, corpus: &Corpus) -> Self {
+    pub(super) fn plan(args: &Plan, seed: u64, corpus: &Corpus) -> Self {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         let groups = groups(corpus, args.batch);
         let mut jobs = Vec::new();
@@ -65,54 +74,56 @@ impl Schedule {
         self.jobs.len()
     }
 
-    /// The texts of batch `index`, in the lexicon's numbering, a random share of their terms left out.
-    pub(super) fn batch(
+    /// The texts of batch `index`, a random share of their terms left out.
+    pub(super) fn pairs(
         &self,
         index: usize,
-        source: (&Corpus, &Lexicon),
+        corpus: &Corpus,
         dropout: f32,
         random: &mut ChaCha8Rng,
-    ) -> Batch {
-        let (corpus, lexicon) = source;
-        let mut make = |terms: &[u32]| lexicon_bag(lexicon, &thinned(terms, dropout, random));
-        let mut batch = Batch::default();
+    ) -> Vec<Pair> {
+        let mut both = |texts: &[Terms], (a, b): (u32, u32)| Pair {
+            left: (a.into(), thinned(&texts[a as usize], dropout, random)),
+            right: (b.into(), thinned(&texts[b as usize], dropout, random)),
+        };
         match &self.jobs[index] {
-            Job::Pairs(pairs) => {
-                for &(a, b) in pairs {
-                    let (left, right) = (make(&corpus.texts[a as usize]), make(&corpus.texts[b as usize]));
-                    batch.push((a.into(), left), (b.into(), right));
-                }
-            }
-            Job::Neighbors(pairs) => {
-                for &(a, b) in pairs {
-                    let (left, right) = (make(&corpus.prose[a as usize]), make(&corpus.prose[b as usize]));
-                    batch.push((a.into(), left), (b.into(), right));
-                }
-            }
+            Job::Pairs(pairs) => pairs.iter().map(|&pair| both(&corpus.texts, pair)).collect(),
+            Job::Neighbors(pairs) => pairs.iter().map(|&pair| both(&corpus.prose, pair)).collect(),
             Job::Spans(texts) => {
-                for &text in texts {
-                    let terms = &corpus.texts[text as usize];
-                    let length = random.random_range(SPAN).min(terms.len() / 3);
-                    let start = random.random_range(0..terms.len() - length);
-                    let rest = [&terms[..start], &terms[start + length..]].concat();
-                    let rest = thinned(&rest, dropout, random);
-                    let left = lexicon_bag(lexicon, &terms[start..start + length]);
-                    batch.push((text.into(), left), (text.into(), lexicon_bag(lexicon, &rest)));
-                }
+                texts.iter().map(|&text| span(text, &corpus.texts[text as usize], dropout, random)).collect()
             }
         }
-        batch
     }
 }
 
-/// The pairs held out, as one batch.
-pub(super) fn held_out_batch(corpus: &Corpus, lexicon: &Lexicon) -> Batch {
+/// Two texts that belong together, and who they are: pairs that share one are no negatives of each other.
+pub(super) struct Pair {
+    pub(super) left: (u64, Vec<u32>),
+    pub(super) right: (u64, Vec<u32>),
+}
+
+/// A stretch of a text, whole, and the rest of it.
+fn span(text: u32, terms: &[u32], dropout: f32, random: &mut ChaCha8Rng) -> Pair {
+    let length = random.random_range(SPAN).min(terms.len() / 3);
+    let start = random.random_range(0..terms.len() - length);
+    let rest = [&terms[..start], &terms[start + length..]].concat();
+    let rest = thinned(&rest, dropout, random);
+    Pair { left: (text.into(), terms[start..start + length].to_vec()), right: (text.into(), rest) }
+}
+
+/// Pairs as bags in the lexicon's numbering.
+pub(super) fn bags(pairs: Vec<Pair>, lexicon: &Lexicon) -> Batch {
     let mut batch = Batch::default();
-    for &(a, b) in &corpus.held_out {
-        let text = |text: u32| (u64::from(text), lexicon_bag(lexicon, &corpus.texts[text as usize]));
-        batch.push(text(a), text(b));
+    for Pair { left, right } in pairs {
+        batch.push((left.0, lexicon_bag(lexicon, &left.1)), (right.0, lexicon_bag(lexicon, &right.1)));
     }
     batch
+}
+
+/// The pairs held out, with all their terms.
+pub(super) fn held_out(corpus: &Corpus) -> Vec<Pair> {
+    let whole = |text: u32| (text.into(), corpus.texts[text as usize].to_vec());
+    corpus.held_out.iter().map(|&(a, b)| Pair { left: whole(a), right: whole(b) }).collect()
 }
 
 fn lexicon_bag(lexicon: &Lexicon, terms: &[u32]) -> Bag {

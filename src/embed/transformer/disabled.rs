@@ -3,7 +3,8 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use super::{ModelFolder, Resources, TransformerError};
+use super::folder::Shape;
+use super::{ModelFolder, Resources, TransformerError, Variable};
 use crate::embed::Role;
 
 /// A sentence encoder; cannot be opened in this build.
@@ -70,6 +71,36 @@ impl CrossEncoder {
 
     /// How well each passage answers the question.
     pub fn scores(&self, _: &str, _: &[&str], _: Duration) -> Result<Vec<f32>, TransformerError> {
+        match self.0 {}
+    }
+}
+
+/// A network in training; cannot be started in this build.
+#[derive(Debug)]
+pub(in crate::embed) struct Learner(Infallible);
+
+impl Learner {
+    pub(in crate::embed) fn start(_: &Shape, _: usize) -> Result<Self, TransformerError> {
+        Err(TransformerError::NotBuilt)
+    }
+
+    pub(in crate::embed) fn variables(&self) -> &[Variable] {
+        match self.0 {}
+    }
+
+    pub(in crate::embed) fn load(&mut self, _: &[f32]) -> Result<(), TransformerError> {
+        match self.0 {}
+    }
+
+    pub(in crate::embed) fn encode(&mut self, _: Vec<Vec<i64>>) -> Result<Vec<f32>, TransformerError> {
+        match self.0 {}
+    }
+
+    pub(in crate::embed) fn forward(&mut self, _: Vec<Vec<i64>>) -> Result<Vec<f32>, TransformerError> {
+        match self.0 {}
+    }
+
+    pub(in crate::embed) fn backward(&mut self, _: &[f32]) -> Result<Vec<f32>, TransformerError> {
         match self.0 {}
     }
 }

@@ -1,8 +1,10 @@
 //! The transformer tier: BERT-shaped sentence encoders and re-rankers, run by rust-bert. Feature `transformer`; without it
-//! [`Encoder`] and [`CrossEncoder`] have the same signatures and say so when opened. Knows no index and no configuration.
+//! [`Encoder`], [`CrossEncoder`] and `Learner` have the same signatures and say so when opened. Knows no index and no
+//! configuration.
 //!
 //! Reading order: this file → [`folder`] (what a model's files say) → [`tier`] (what a desk uses of it) → `enabled`
-//! (questions and passages → vectors) → `worker` (the thread that computes) → `network` and `weights`.
+//! (questions and passages → vectors) → `worker` (the thread that computes) → `network` and `weights`; `learner` is the
+//! same network with the way back, for `madoguchi train encoder`.
 
 pub mod folder;
 pub mod registry;
@@ -17,6 +19,8 @@ mod enabled;
 #[cfg(feature = "transformer")]
 pub mod hub;
 #[cfg(feature = "transformer")]
+mod learner;
+#[cfg(feature = "transformer")]
 mod network;
 #[cfg(feature = "transformer")]
 mod tokens;
@@ -29,10 +33,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 #[cfg(not(feature = "transformer"))]
+pub(super) use disabled::Learner;
+#[cfg(not(feature = "transformer"))]
 pub use disabled::{CrossEncoder, Encoder};
 #[cfg(feature = "transformer")]
 pub use enabled::{CrossEncoder, Encoder};
 pub use folder::{ModelFolder, Prefixes, Purpose};
+#[cfg(feature = "transformer")]
+pub(super) use learner::Learner;
 pub use tier::{Tier, TierOptions};
 
 /// Whether this program can run transformers.
@@ -85,6 +93,20 @@ pub enum TransformerError {
     /// The computation failed.
     #[error("the network failed: {0}")]
     Failed(String),
+}
+
+/// One of a network's variables: what its numbers are called, and their shape.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Variable {
+    pub(super) name: String,
+    pub(super) size: Vec<usize>,
+}
+
+impl Variable {
+    /// How many numbers it has.
+    pub(super) fn len(&self) -> usize {
+        self.size.iter().product()
+    }
 }
 
 impl TransformerError {

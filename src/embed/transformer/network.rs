@@ -1,7 +1,7 @@
 //! The networks themselves: rust-bert's BERT, RoBERTa and DistilBERT, as encoder or as pair classifier. Tokens in,
 //! numbers out; lives on one thread.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use rust_bert::bert::{BertConfig, BertEmbeddings, BertForSequenceClassification, BertModel};
 use rust_bert::distilbert::{DistilBertConfig, DistilBertModel, DistilBertModelClassifier};
@@ -31,7 +31,7 @@ pub(super) struct Network {
     normalize: bool,
     padding: i64,
     // Owns the variables that `body` shares.
-    _store: VarStore,
+    store: VarStore,
 }
 
 impl Network {
@@ -41,11 +41,34 @@ impl Network {
         let body = body(&store, folder)?;
         weights::load(&store, folder)?;
         let padding = if folder.architecture == Architecture::Roberta { 1 } else { 0 };
-        Ok(Self { body, pooling: folder.pooling, normalize: folder.normalize, padding, _store: store })
+        Ok(Self { body, pooling: folder.pooling, normalize: folder.normalize, padding, store })
+    }
+
+    /// A BERT encoder with random weights, for training: the mean over the tokens, scaled to length 1.
+    pub(super) fn untrained(shape: &Shape) -> Self {
+        let store = VarStore::new(Device::Cpu);
+        let model = BertModel::new_with_optional_pooler(store.root(), &bert(shape), false);
+        Self { body: Body::Bert(model), pooling: Pooling::Mean, normalize: true, padding: 0, store }
+    }
+
+    /// Its variables by name.
+    pub(super) fn variables(&self) -> BTreeMap<String, Tensor> {
+        self.store.variables().into_iter().collect()
     }
 
     /// One row of numbers per text: its vector, or the classifier's outputs.
     pub(super) fn run(&self, texts: &[&Tokens]) -> Result<Vec<Vec<f32>>, TransformerError> {
+        let numbers = tch::no_grad(|| self.numbers(texts))?;
+        let width = numbers.size().last().copied().unwrap_or(0) as usize;
+        let flat = Vec::<f32>::from(&numbers.contiguous().view([-1]));
+        if width == 0 || flat.len() != width * texts.len() || flat.iter().any(|x| !x.is_finite()) {
+            return Err(TransformerError::Failed("its numbers are not finite".to_owned()));
+        }
+        Ok(flat.chunks_exact(width).map(<[f32]>::to_vec).collect())
+    }
+
+    /// The same rows as they come from the network, with the way back to its variables where torch records one.
+    pub(super) fn numbers(&self, texts: &[&Tokens]) -> Result<Tensor, TransformerError> {
         let longest = texts.iter().map(|tokens| tokens.ids.len()).max().unwrap_or(0);
         if longest == 0 {
             return Err(TransformerError::Failed("there is no token to read".to_owned()));
@@ -61,13 +84,7 @@ impl Network {
         let ids = table(&|tokens| tokens.ids.clone(), self.padding);
         let types = table(&|tokens| tokens.types.clone(), 0);
         let mask = table(&|tokens| vec![1; tokens.ids.len()], 0);
-        let numbers = tch::no_grad(|| self.forward(&ids, &types, &mask)).map_err(failed)?;
-        let width = numbers.size().last().copied().unwrap_or(0) as usize;
-        let flat = Vec::<f32>::from(&numbers.contiguous().view([-1]));
-        if width == 0 || flat.len() != width * texts.len() || flat.iter().any(|x| !x.is_finite()) {
-            return Err(TransformerError::Failed("its numbers are not finite".to_owned()));
-        }
-        Ok(flat.chunks_exact(width).map(<[f32]>::to_vec).collect())
+        self.forward(&ids, &types, &mask).map_err(failed)
     }
 
     fn forward(&self, ids: &Tensor, types: &Tensor, mask: &Tensor) -> Result<Tensor, RustBertError> {

@@ -142,7 +142,7 @@ fn ended() -> TransformerError {
 }
 
 /// A panic inside as an error: rust-bert panics where a computation fails.
-fn caught<T>(work: impl FnOnce() -> Result<T, TransformerError>) -> Result<T, TransformerError> {
+pub(super) fn caught<T>(work: impl FnOnce() -> Result<T, TransformerError>) -> Result<T, TransformerError> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
         let words = panic.downcast_ref::<String>().cloned();
         let words = words.or_else(|| panic.downcast_ref::<&str>().map(|words| (*words).to_owned()));
