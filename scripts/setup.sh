@@ -53,11 +53,13 @@ need() {
 }
 
 madoguchi() {
-    if [ "$TEST" = 1 ]; then
-        cargo run --quiet -- "$@"
-    else
-        cargo run --quiet --release -- "$@"
+    local build=()
+    [ "$TEST" = 1 ] || build+=(--release)
+    if [ "$TRANSFORMER" = 1 ]; then
+        build+=(--features transformer)
+        local -x CARGO_TARGET_DIR=target/transformer
     fi
+    cargo run --quiet "${build[@]}" -- "$@"
 }
 
 # A Python environment of this checkout; Debian's own is closed to pip.
