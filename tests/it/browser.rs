@@ -122,13 +122,19 @@ pub struct Browser {
 /// Ends the browser even when its test failed.
 impl Drop for Browser {
     fn drop(&mut self) {
-        let request =
-            format!("DELETE /session/{} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", self.session);
+        // chromedriver refuses hosts that are not its own.
+        let request = format!(
+            "DELETE /session/{} HTTP/1.1\r\nhost: localhost:{}\r\nconnection: close\r\n\r\n",
+            self.session, self.port
+        );
         if let Ok(mut stream) = std::net::TcpStream::connect(("127.0.0.1", self.port)) {
             let _ = stream.set_read_timeout(Some(PATIENCE));
             let _ = stream.write_all(request.as_bytes());
             // The answer comes when the browser has ended; chromedriver keeps the connection open after it.
-            let _ = stream.read(&mut [0; 1024]);
+            let mut answer = [0; 1024];
+            let length = stream.read(&mut answer).unwrap_or(0);
+            let answer = String::from_utf8_lossy(&answer[..length]);
+            assert!(std::thread::panicking() || answer.starts_with("HTTP/1.1 200"), "it goes on: {answer}");
         }
     }
 }
