@@ -149,6 +149,16 @@ impl App {
         }
     }
 
+    /// What is published now, for a command that serves nobody.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn published(&self) -> Result<Snapshot, AppError> {
+        let contents = self.desk_contents().await?;
+        let day = Calendar::of(&contents.desk.desk).today(self.now());
+        Ok(contents.snapshot(day))
+    }
+
     /// The clock's work. Call it every second or so.
     ///
     /// # Errors

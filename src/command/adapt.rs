@@ -2,17 +2,14 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use anyhow::Context as _;
 use clap::Args;
 use serde::Serialize;
 
 use super::desk::open_filled;
 use super::tier::TierArgs;
 use super::{models_folder, print, today};
-use crate::app::{Answerer, Publisher};
 use crate::kb::{Snapshot, files};
 use crate::publish::{Adaptation, Workshop};
 
@@ -54,18 +51,16 @@ struct Report {
 pub fn run(args: AdaptArgs) -> anyhow::Result<ExitCode> {
     let models = models_folder(args.models.as_deref());
     let workshop = Workshop::in_memory(&models).with_tier(args.tier.open(&models, false)?);
-    let report = match &args.data {
-        None => Tuning::new(workshop).tune(Snapshot::of(files::load(&args.kb, today())?, today()))?.1,
+    let (workshop, snapshot) = match &args.data {
+        None => (workshop, Snapshot::of(files::load(&args.kb, today())?, today())),
         Some(data) => {
-            let tuning = Arc::new(Tuning::new(workshop.with_index(data.join("index"))));
-            tokio::runtime::Runtime::new()?.block_on(async {
-                let app = open_filled(data).await?.with_publisher(tuning.clone());
-                Ok::<_, anyhow::Error>(app.serve_newest().await?)
-            })?;
-            let said = tuning.said.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
-            said.context("nothing was tuned")?
+            let published = async { anyhow::Ok(open_filled(data).await?.published().await?) };
+            (workshop.with_index(data.join("index")), tokio::runtime::Runtime::new()?.block_on(published)?)
         }
     };
+    let (begun, hash) = (Instant::now(), snapshot.hash().to_owned());
+    let (_, adaptation) = workshop.adapted(snapshot)?;
+    let report = Report { adaptation, snapshot: hash, seconds: begun.elapsed().as_secs_f64() };
     if args.json { print(&serde_json::to_string_pretty(&report)?) } else { print(&text(&report, &args)) }
 }
 
@@ -93,36 +88,4 @@ fn text(report: &Report, args: &AdaptArgs) -> String {
         learned.epochs,
         &base[..16.min(base.len())],
     )
-}
-
-/// A workshop that tunes anew and remembers what came of it.
-struct Tuning {
-    workshop: Workshop,
-    said: Mutex<Option<Report>>,
-}
-
-impl Tuning {
-    fn new(workshop: Workshop) -> Self {
-        Self { workshop, said: Mutex::default() }
-    }
-
-    fn tune(&self, snapshot: Snapshot) -> anyhow::Result<(Arc<dyn Answerer>, Report)> {
-        let begun = Instant::now();
-        let hash = snapshot.hash().to_owned();
-        let (engine, adaptation) = self.workshop.adapted(snapshot)?;
-        let report = Report { adaptation, snapshot: hash, seconds: begun.elapsed().as_secs_f64() };
-        Ok((Arc::new(engine), report))
-    }
-}
-
-impl Publisher for Tuning {
-    fn build(&self, snapshot: Snapshot) -> anyhow::Result<Arc<dyn Answerer>> {
-        let (answerer, report) = self.tune(snapshot)?;
-        *self.said.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(report);
-        Ok(answerer)
-    }
-
-    fn build_trial(&self, snapshot: Snapshot) -> anyhow::Result<Arc<dyn Answerer>> {
-        self.workshop.build_trial(snapshot)
-    }
 }
