@@ -62,6 +62,10 @@ pub mod at {
     pub const WINDOW: usize = 23;
 }
 
+/// Positions of the features that say where a candidate stands among a desk's others, or how long its texts are: what they
+/// are worth on one desk says little about another.
+pub const RELATIVE: [usize; 6] = [0, 1, 2, 3, 20, 21];
+
 /// One candidate's features, in the order of [`NAMES`].
 pub type Features = [f32; COUNT];
 

@@ -136,6 +136,11 @@ impl Dataset {
         parts.judged_by(qrels, hash)
     }
 
+    /// Whether `document` is judged relevant to `query`.
+    pub fn is_relevant(&self, query: &str, document: &str) -> bool {
+        self.qrels.of(query).and_then(|judged| judged.get(document)).is_some_and(|grade| *grade > 0)
+    }
+
     /// Adds the judgements in `path` and drops the queries it says nothing about.
     fn judged_by(mut self, path: &Path, mut hash: Sha256) -> anyhow::Result<Self> {
         let known_queries: HashSet<&str> = self.queries.iter().map(|query| query.id.as_str()).collect();

@@ -20,8 +20,9 @@ impl Table {
     }
 
     /// Adds a group; rows as (features, target: 1 right, 0 wrong).
-    pub fn push(&mut self, rows: &[(&[f32], f32)], weight: f32) {
+    pub fn push(&mut self, rows: &[(impl AsRef<[f32]>, f32)], weight: f32) {
         for (features, target) in rows {
+            let features = features.as_ref();
             debug_assert_eq!(features.len(), self.width);
             self.values.extend_from_slice(features);
             self.targets.push(*target);

@@ -3,7 +3,8 @@
 //! The default confidence in `models/` needs no label of the desk: practice questions are the desk's phrasings, each held
 //! out of the index it is asked of; unanswerable ones come from taking the right entry away and from the desk's examples of
 //! what no entry covers, held out likewise. Labelled sets of other
-//! desks can be added (`--dataset`) and then decide its calibration, cross-fitted. With labelled cases the desk also
+//! desks can be added (`--dataset`); the default ranker is then fitted on them, and they decide the confidence's calibration,
+//! cross-fitted. With labelled cases the desk also
 //! gets models of its own in `kb/fitted/`: a confidence calibrated on cross-fitted scores of its cases, and a ranker, kept
 //! only when cross-fitting shows that it ranks the cases better than the default. Nothing here reads
 //! the split `test` of the desk's own cases.
@@ -32,7 +33,7 @@ use crate::kb::snapshot::DeskFiles;
 use crate::publish::Workshop;
 use categories::Held;
 use linear::{Fitting, Linear, Loss, Table};
-use samples::ConfidenceSamples;
+use samples::{ConfidenceSamples, RankGroup};
 
 /// Arguments of `madoguchi fit`.
 #[derive(Debug, Args)]
@@ -43,8 +44,8 @@ pub struct FitArgs {
     /// The desk's labelled cases (a file or folder), for a confidence of its own; only their split `fit` is used.
     #[arg(long)]
     cases: Option<PathBuf>,
-    /// A labelled retrieval set (BEIR folder, split `test`) for the default confidence to learn from besides the desk's
-    /// phrasings; may be given more than once.
+    /// A labelled retrieval set (BEIR folder, split `test`) for the default ranker and, besides the desk's phrasings, the
+    /// default confidence to learn from; may be given more than once.
     #[arg(long)]
     dataset: Vec<PathBuf>,
     /// Folder of the models.
@@ -72,6 +73,7 @@ const ISOTONIC_LABELS: usize = 1_000;
 const CONFIDENCE_ROUNDS: std::ops::Range<usize> = 4..7;
 const CALIBRATION_ROUND: usize = 7;
 
+const DEFAULT_RANKER: Fitting = Fitting { loss: Loss::Softmax, penalty: 0.03, only_positive: true };
 /// A desk's ranker stays near the default: a desk has hundreds of labels, not thousands.
 const RANKER: Fitting = Fitting { loss: Loss::Softmax, penalty: 0.3, only_positive: true };
 const CONFIDENCE: Fitting = Fitting { loss: Loss::Logistic, penalty: 5e-2, only_positive: false };
@@ -95,9 +97,14 @@ pub fn run(args: FitArgs) -> anyhow::Result<()> {
         budget: args.budget,
         alpha: 1.0 - args.certainty,
     };
-    let defaults = fitter.workshop.learned()?;
+    let mut defaults = fitter.workshop.learned()?;
     if !args.keep_defaults {
-        fitter.default_confidence(&defaults, &args.dataset, &home)?;
+        let sets = args.dataset.iter().map(|folder| Dataset::read(folder, "test", true));
+        let sets = sets.collect::<anyhow::Result<Vec<_>>>()?;
+        if !sets.is_empty() {
+            defaults.ranker = Some(fitter.default_ranker(&defaults, &sets, &home)?);
+        }
+        fitter.default_confidence(&defaults, &sets, &home)?;
     }
     match &args.cases {
         Some(cases) => {
@@ -176,11 +183,55 @@ impl Fitter {
         Ok(None)
     }
 
+    /// An engine over a labelled set's documents, without ranker and confidence.
+    fn engine_over(&self, dataset: &Dataset, lexical: bool) -> anyhow::Result<Engine> {
+        let entries = crate::command::evaluation::entries_of(dataset);
+        let files = DeskFiles { entries, ..DeskFiles::default() };
+        Workshop { plain: true, lexical, ..self.workshop.clone() }.engine(files, crate::command::today())
+    }
+
+    /// The ranker of a desk never seen, from labelled sets of others. Says how it ranks each of them when fitted on the
+    /// others only.
+    fn default_ranker(
+        &self,
+        before: &Models,
+        datasets: &[Dataset],
+        models: &Path,
+    ) -> anyhow::Result<RankModel> {
+        let mut sets: Vec<Vec<RankGroup>> = Vec::new();
+        for dataset in datasets {
+            sets.push(samples::rank_dataset(&self.engine_over(dataset, false)?, dataset));
+        }
+        let fit = |left_out: Option<usize>| {
+            let mut table = Table::new(features::COUNT);
+            for (_, set) in sets.iter().enumerate().filter(|(number, _)| Some(*number) != left_out) {
+                set.iter().for_each(|group| table.push(&group.rows_of_any_desk(), 1.0));
+            }
+            linear::fit(&table, &DEFAULT_RANKER, None).weights
+        };
+        let mean = |set: &[RankGroup], weights: &[f32]| {
+            let ranks = set.iter().map(|group| f64::from(group.reciprocal_rank(weights)));
+            ranks.sum::<f64>() / set.len().max(1) as f64
+        };
+        for (number, (set, dataset)) in sets.iter().zip(datasets).enumerate() {
+            let was = before.ranker.as_ref().map_or(f64::NAN, |ranker| mean(set, &ranker.weights));
+            let others = if sets.len() > 1 { mean(set, &fit(Some(number))) } else { f64::NAN };
+            println!(
+                "ranker: MRR of {} questions of {}: {was:.4} before, {others:.4} fitted without this set",
+                set.len(),
+                dataset.name
+            );
+        }
+        let ranker = RankModel { features: features::NAMES.map(str::to_owned).into(), weights: fit(None) };
+        write(&models.join("ranker.json"), &ranker)?;
+        Ok(ranker)
+    }
+
     /// The confidence of a desk never seen, from this desk's held-out phrasings and from labelled sets of others.
     fn default_confidence(
         &self,
         defaults: &Models,
-        datasets: &[PathBuf],
+        datasets: &[Dataset],
         models: &Path,
     ) -> anyhow::Result<()> {
         for (name, lexical) in MODES {
@@ -194,13 +245,9 @@ impl Fitter {
             };
             let mut samples = samples_of(CONFIDENCE_ROUNDS)?;
             let practised = samples.len();
-            for (set, folder) in datasets.iter().enumerate() {
-                let dataset = Dataset::read(folder, "test", true)?;
-                let entries = crate::command::evaluation::entries_of(&dataset);
-                let files = DeskFiles { entries, ..DeskFiles::default() };
-                let workshop = Workshop { plain: true, lexical, ..self.workshop.clone() };
-                let engine = workshop.engine(files, crate::command::today())?.with_models(defaults.clone());
-                samples.add_dataset(&engine, &dataset, set);
+            for (set, dataset) in datasets.iter().enumerate() {
+                let engine = self.engine_over(dataset, lexical)?.with_models(defaults.clone());
+                samples.add_dataset(&engine, dataset, set);
             }
             let mut model = model_of(linear::fit(&samples.table(|_| true), &CONFIDENCE, None));
             let sets: Vec<Vec<Sample>> = if datasets.is_empty() {

@@ -4,7 +4,8 @@ use rayon::prelude::*;
 
 use super::linear::Table;
 use crate::answer::confidence::Signals;
-use crate::answer::features::Features;
+use crate::answer::features::{self, Features};
+use crate::answer::rank::Ranked;
 use crate::answer::{Ask, Considered, Context, Engine};
 use crate::eval::cases::{Case, Expected};
 use crate::eval::dataset::Dataset;
@@ -25,9 +26,27 @@ pub struct RankGroup {
 }
 
 impl RankGroup {
+    /// The first candidates and every right one; `None` where none is right.
+    fn new(ranking: &[Ranked], is_right: impl Fn(u32) -> bool, fold: usize) -> Option<Self> {
+        let kept = ranking.iter().enumerate().filter(|(i, r)| *i < LEARNED || is_right(r.found.number));
+        let rows: Vec<(Features, bool)> =
+            kept.map(|(_, ranked)| (ranked.features, is_right(ranked.found.number))).collect();
+        rows.iter().any(|(_, right)| *right).then_some(Self { rows, fold })
+    }
+
     /// Features and targets.
     pub fn rows(&self) -> Vec<(&[f32], f32)> {
         self.rows.iter().map(|(features, right)| (features.as_slice(), f32::from(*right))).collect()
+    }
+
+    /// As [`RankGroup::rows`], the features that depend on how many entries a desk has and how long they are set to 0.
+    pub fn rows_of_any_desk(&self) -> Vec<(Features, f32)> {
+        let cleared = |features: &Features| {
+            let mut features = *features;
+            features::RELATIVE.into_iter().for_each(|at| features[at] = 0.0);
+            features
+        };
+        self.rows.iter().map(|(features, right)| (cleared(features), f32::from(*right))).collect()
     }
 
     /// 1 / rank of the first right candidate under `weights`; 0 when there is none.
@@ -47,12 +66,23 @@ pub fn rank_cases(engine: &Engine, cases: &[Case]) -> Vec<RankGroup> {
         .par_iter()
         .filter(|case| case.expect == Expected::Answer)
         .map(|case| {
-            let ranking = considered(engine, case).ranking;
             let is_right = |number: u32| case.accepts(&entries[number as usize].id);
-            let kept = ranking.iter().enumerate().filter(|(i, r)| *i < LEARNED || is_right(r.found.number));
-            let rows: Vec<(Features, bool)> =
-                kept.map(|(_, ranked)| (ranked.features, is_right(ranked.found.number))).collect();
-            rows.iter().any(|(_, right)| *right).then(|| RankGroup { rows, fold: fold(case) })
+            RankGroup::new(&considered(engine, case).ranking, is_right, fold(case))
+        })
+        .collect();
+    groups.into_iter().flatten().collect()
+}
+
+/// The candidates of the questions of a labelled set that one of its documents answers.
+pub fn rank_dataset(engine: &Engine, dataset: &Dataset) -> Vec<RankGroup> {
+    let entries = &engine.snapshot().entries;
+    let groups: Vec<Option<RankGroup>> = dataset
+        .queries
+        .par_iter()
+        .enumerate()
+        .map(|(i, query)| {
+            let is_right = |number: u32| dataset.is_relevant(&query.id, &entries[number as usize].id);
+            RankGroup::new(&engine.consider_text(&query.text).ranking, is_right, i % FOLDS)
         })
         .collect();
     groups.into_iter().flatten().collect()
@@ -167,9 +197,7 @@ impl ConfidenceSamples {
             .par_iter()
             .enumerate()
             .map(|(i, query)| {
-                let judged = dataset.qrels.of(&query.id);
-                let grade = |id: &String| judged.and_then(|judged| judged.get(id)).copied().unwrap_or(0);
-                let is_right = |number: u32| grade(&entries[number as usize].id) > 0;
+                let is_right = |number: u32| dataset.is_relevant(&query.id, &entries[number as usize].id);
                 let whole = engine.consider_text(&query.text);
                 let right = whole.ranking.first().is_some_and(|top| is_right(top.found.number));
                 let gone = engine.consider_without(&query.text, &is_right);

@@ -89,5 +89,10 @@ pub(super) fn write_sources(f: &mut fmt::Formatter<'_>, corpus: &Corpus) -> fmt:
         let translated = if source.machine_translated { "yes" } else { "no" };
         writeln!(f, "| {} | {} | {} | {translated} |", source.name, source.count, source.license)?;
     }
-    writeln!(f, "| prose of the same sources | {} paragraphs | as above | |", corpus.prose.len())
+    writeln!(f, "| prose of the same sources | {} paragraphs | as above | |", corpus.prose.len())?;
+    if corpus.concepts.is_empty() {
+        return Ok(());
+    }
+    let wordings: usize = corpus.concepts.iter().map(Vec::len).sum();
+    writeln!(f, "| our own thesaurus | {wordings} wordings of {} concepts | as the project | no |", corpus.concepts.len())
 }

@@ -1,10 +1,10 @@
-//! Reads the training data and turns it into numbers: texts as lists of terms, pairs as two texts. Holds a few pairs
-//! back for measuring. Knows files and the Analyzer, nothing of vectors.
+//! Reads the training data and turns it into numbers: texts as lists of terms, pairs as two texts, concepts as the texts
+//! that word them. Holds a few pairs back for measuring. Knows files and the Analyzer, nothing of vectors.
 
 use std::collections::HashMap;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use flate2::read::MultiGzDecoder;
@@ -17,6 +17,8 @@ use sha2::{Digest, Sha256};
 
 const PAIRS: &str = "pairs.jsonl.gz";
 const PROSE: &str = "text.txt.gz";
+/// Between the wordings on a line of a thesaurus.
+const WORDING: char = '|';
 /// Characters of a text that are looked at; what a passage is about is said early.
 const MAX_CHARACTERS: usize = 1500;
 /// Terms of a text that are kept.
@@ -58,6 +60,8 @@ pub(super) struct Corpus {
     pub(super) sources: Vec<Source>,
     /// Paragraphs of prose in their order; neighbours belong together.
     pub(super) prose: Vec<Terms>,
+    /// Texts that say the same thing, as numbers into [`Corpus::texts`]; at least two each.
+    pub(super) concepts: Vec<Vec<u32>>,
     /// Pairs not trained on.
     pub(super) held_out: Vec<(u32, u32)>,
     /// SHA-256 of the files (hex).
@@ -76,8 +80,14 @@ struct Line {
 }
 
 impl Corpus {
-    /// Reads the files in `folder`; `terms` says what a text consists of.
-    pub(super) fn read(folder: &Path, terms: &TermsOf<'_>, seed: u64, quiet: bool) -> anyhow::Result<Self> {
+    /// Reads the files in `folder`, and those of the folder `thesaurus`; `terms` says what a text consists of.
+    pub(super) fn read(
+        folder: &Path,
+        thesaurus: Option<&Path>,
+        terms: &TermsOf<'_>,
+        seed: u64,
+        quiet: bool,
+    ) -> anyhow::Result<Self> {
         let mut builder = Builder::default();
         let note = |text: &str| {
             if !quiet {
@@ -110,7 +120,19 @@ impl Corpus {
                 Ok(())
             })?;
         }
-        let mut corpus = builder.finish(hex::encode(Sha256::digest(pairs_hash + &prose_hash)))?;
+        let mut hashes = pairs_hash + &prose_hash;
+        if let Some(thesaurus) = thesaurus {
+            for (path, text) in thesaurus_files(thesaurus)? {
+                for (index, line) in text.lines().enumerate() {
+                    let wordings: Vec<_> = line.split(WORDING).map(|wording| analyze(terms, wording)).collect();
+                    builder
+                        .add_concept(&wordings)
+                        .with_context(|| format!("{}, line {}", path.display(), index + 1))?;
+                }
+                hashes += &hex::encode(Sha256::digest(text));
+            }
+        }
+        let mut corpus = builder.finish(hex::encode(Sha256::digest(hashes)))?;
         corpus.hold_out(seed);
         Ok(corpus)
     }
@@ -132,6 +154,29 @@ fn analyze(terms: &TermsOf<'_>, text: &str) -> Vec<String> {
     let mut terms = terms(beginning(text));
     terms.truncate(MAX_TERMS);
     terms
+}
+
+/// The files `*.txt` of a thesaurus with their contents, by name.
+fn thesaurus_files(folder: &Path) -> anyhow::Result<Vec<(PathBuf, String)>> {
+    let cannot = || format!("cannot read {}", folder.display());
+    let mut paths = Vec::new();
+    for file in folder.read_dir().with_context(cannot)? {
+        let path = file.with_context(cannot)?.path();
+        if path.extension().is_some_and(|extension| extension == "txt") {
+            paths.push(path);
+        }
+    }
+    if paths.is_empty() {
+        bail!("{} holds no .txt file of wordings, a concept per line", folder.display());
+    }
+    paths.sort();
+    paths
+        .into_iter()
+        .map(|path| {
+            let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+            Ok((path, text))
+        })
+        .collect()
 }
 
 /// As much of a text as is looked at.
@@ -217,6 +262,22 @@ impl Builder {
     fn add_prose(&mut self, terms: &[String]) {
         let terms = self.numbered(terms);
         self.corpus.prose.push(terms);
+    }
+
+    fn add_concept(&mut self, wordings: &[Vec<String>]) -> anyhow::Result<()> {
+        let mut texts: Vec<u32> = Vec::new();
+        for wording in wordings.iter().filter(|wording| !wording.is_empty()) {
+            let terms = self.numbered(wording);
+            let text = self.text(terms);
+            if !texts.contains(&text) {
+                texts.push(text);
+            }
+        }
+        if texts.len() < 2 {
+            bail!("needs two different wordings, separated by {WORDING}");
+        }
+        self.corpus.concepts.push(texts);
+        Ok(())
     }
 
     fn numbered(&mut self, terms: &[String]) -> Terms {

@@ -63,6 +63,9 @@ pub struct TrainArgs {
     /// Folder with pairs.jsonl.gz (`{a,b,source,license,mt}` per line) and, if any, text.txt.gz (a paragraph per line).
     #[arg(long, value_name = "DIR")]
     pub data: PathBuf,
+    /// Folder with lines of wordings that mean the same, separated by `|` (*.txt), to train on as well.
+    #[arg(long, value_name = "DIR")]
+    pub thesaurus: Option<PathBuf>,
     /// Folder to write the model and its card to.
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
@@ -153,7 +156,8 @@ fn train_vectors(args: &TrainArgs) -> anyhow::Result<()> {
     let analyzer = Analyzer::open_default(&args.dictionaries, &Vocabulary::default())?;
     let dictionary = dictionary_name(analyzer.dictionary());
     let started = std::time::Instant::now();
-    let corpus = Corpus::read(&args.data, &|text| analyzer.terms(text), args.seed, args.quiet)?;
+    let terms = |text: &str| analyzer.terms(text);
+    let corpus = Corpus::read(&args.data, args.thesaurus.as_deref(), &terms, args.seed, args.quiet)?;
     let lexicon = Lexicon::build(&corpus, args.words, args.pieces)?;
     let (parts, outcome) = train(args, &corpus, lexicon, &dictionary)?;
     let seconds = started.elapsed().as_secs();
@@ -341,12 +345,14 @@ mod tests {
             pairs,
         };
         let (held_out, prose) = (vec![(0, 2), (1, 3), (4, 6)], texts[..50].to_vec());
-        Corpus { terms, texts, sources: vec![source], prose, held_out, hash: "test".into() }
+        let concepts = Vec::new();
+        Corpus { terms, texts, sources: vec![source], prose, concepts, held_out, hash: "test".into() }
     }
 
     fn args(out: &Path) -> TrainArgs {
         TrainArgs {
             data: PathBuf::new(),
+            thesaurus: None,
             out: out.to_owned(),
             dictionaries: PathBuf::new(),
             check: None,

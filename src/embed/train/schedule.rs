@@ -1,8 +1,8 @@
 //! What each batch holds, fixed before training begins: pairs of one source at a time (the negatives are then of the
-//! same kind as the positive), stretches of a passage against the rest of it (inverse cloze task: Lee et al. 2019), and
-//! paragraphs against a near neighbour. Pure and seeded.
+//! same kind as the positive), stretches of a passage against the rest of it (inverse cloze task: Lee et al. 2019),
+//! paragraphs against a near neighbour, and wordings of one concept against each other. Pure and seeded.
 
-use rand::seq::SliceRandom;
+use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -19,12 +19,16 @@ const SPAN: std::ops::Range<usize> = 4..16;
 /// How far apart neighbours may be, and how many terms they have at least.
 const NEIGHBOR_DISTANCE: u32 = 3;
 const NEIGHBOR_TERMS: usize = 3;
+/// Others of its concept that a wording meets per epoch.
+const PARTNERS: usize = 2;
 
 /// Numbers into the corpus for one batch.
 enum Job {
     Pairs(Vec<(u32, u32)>),
     Neighbors(Vec<(u32, u32)>),
     Spans(Vec<u32>),
+    /// A concept and two of its texts.
+    Wordings(Vec<(u32, [u32; 2])>),
 }
 
 /// How much of what is scheduled.
@@ -64,6 +68,9 @@ impl Schedule {
                 .collect();
             sample(&mut spans, args.spans, &mut random);
             epoch.extend(batches(&spans, args.batch).map(Job::Spans));
+            let mut wordings = wordings(corpus, &mut random);
+            wordings.shuffle(&mut random);
+            epoch.extend(batches(&wordings, args.batch).map(Job::Wordings));
             epoch.shuffle(&mut random);
             jobs.extend(epoch);
         }
@@ -89,6 +96,14 @@ impl Schedule {
         match &self.jobs[index] {
             Job::Pairs(pairs) => pairs.iter().map(|&pair| both(&corpus.texts, pair)).collect(),
             Job::Neighbors(pairs) => pairs.iter().map(|&pair| both(&corpus.prose, pair)).collect(),
+            // Who they are is the concept: no wording of it is a negative of another.
+            Job::Wordings(wordings) => wordings
+                .iter()
+                .map(|&(concept, [a, b])| {
+                    let pair = both(&corpus.texts, (a, b));
+                    Pair { left: (concept.into(), pair.left.1), right: (concept.into(), pair.right.1) }
+                })
+                .collect(),
             Job::Spans(texts) => {
                 texts.iter().map(|&text| span(text, &corpus.texts[text as usize], dropout, random)).collect()
             }
@@ -153,6 +168,18 @@ fn neighbors(corpus: &Corpus, random: &mut ChaCha8Rng) -> Vec<(u32, u32)> {
         .map(|paragraph| (paragraph, paragraph + random.random_range(1..=NEIGHBOR_DISTANCE)))
         .filter(|&(a, b)| usable(a) && usable(b))
         .collect()
+}
+
+/// Every wording of each concept with some others of it.
+fn wordings(corpus: &Corpus, random: &mut ChaCha8Rng) -> Vec<(u32, [u32; 2])> {
+    let mut found = Vec::new();
+    for (concept, texts) in (0..).zip(&corpus.concepts) {
+        for &text in texts {
+            let others: Vec<u32> = texts.iter().copied().filter(|&other| other != text).collect();
+            found.extend(others.sample(random, PARTNERS).map(|&other| (concept, [text, other])));
+        }
+    }
+    found
 }
 
 /// Keeps a random `share` of `items`, in random order.

@@ -147,7 +147,7 @@ pub(super) fn train(args: &EncoderArgs, analyzer: &Analyzer, model: &StaticModel
     };
     note("choosing pieces");
     let pieces = Pieces::learn(&data::sample(&args.data)?, analyzer, args.pieces)?;
-    let corpus = Corpus::read(&args.data, &|text| pieces.split(text), args.seed, args.quiet)?;
+    let corpus = Corpus::read(&args.data, None, &|text| pieces.split(text), args.seed, args.quiet)?;
     fs::create_dir_all(&args.out).with_context(|| format!("cannot create {}", args.out.display()))?;
     let mut training = Training::start(args, &corpus, &pieces, model)?;
     let mut progress = training.state()?;
