@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::Args;
 
-use crate::answer::calibration::{Calibration, Isotonic, Platt, Sample, Threshold, lowest_threshold};
+use crate::answer::calibration::{Calibration, Isotonic, Platt, Sample, lowest_threshold};
 use crate::answer::confidence::{Bands, ConfidenceModel};
 use crate::answer::features;
 use crate::answer::rank::RankModel;
@@ -48,6 +48,10 @@ pub struct FitArgs {
     /// default confidence to learn from; may be given more than once.
     #[arg(long)]
     dataset: Vec<PathBuf>,
+    /// A labelled set of passages instead of an FAQ's entries: learned from as well, but it says nothing of how often an
+    /// FAQ's answers are right; may be given more than once.
+    #[arg(long)]
+    passages: Vec<PathBuf>,
     /// Folder of the models.
     #[arg(long)]
     models: Option<PathBuf>,
@@ -76,6 +80,8 @@ const CALIBRATION_ROUND: usize = 7;
 const DEFAULT_RANKER: Fitting = Fitting { loss: Loss::Softmax, penalty: 0.03, only_positive: true };
 /// A desk's ranker stays near the default: a desk has hundreds of labels, not thousands.
 const RANKER: Fitting = Fitting { loss: Loss::Softmax, penalty: 0.3, only_positive: true };
+/// Stronger: what tells right from wrong on some desks only should not count on one never seen.
+const DEFAULT_CONFIDENCE: Fitting = Fitting { loss: Loss::Logistic, penalty: 0.3, only_positive: false };
 const CONFIDENCE: Fitting = Fitting { loss: Loss::Logistic, penalty: 5e-2, only_positive: false };
 
 /// Files of the two confidences, and whether the desk then runs without vectors.
@@ -99,12 +105,13 @@ pub fn run(args: FitArgs) -> anyhow::Result<()> {
     };
     let mut defaults = fitter.workshop.learned()?;
     if !args.keep_defaults {
-        let sets = args.dataset.iter().map(|folder| Dataset::read(folder, "test", true));
+        let folders = args.dataset.iter().chain(&args.passages);
+        let sets = folders.map(|folder| Dataset::read(folder, "test", true));
         let sets = sets.collect::<anyhow::Result<Vec<_>>>()?;
         if !sets.is_empty() {
             defaults.ranker = Some(fitter.default_ranker(&defaults, &sets, &home)?);
         }
-        fitter.default_confidence(&defaults, &sets, &home)?;
+        fitter.default_confidence(&defaults, &sets, args.dataset.len(), &home)?;
     }
     match &args.cases {
         Some(cases) => {
@@ -227,11 +234,13 @@ impl Fitter {
         Ok(ranker)
     }
 
-    /// The confidence of a desk never seen, from this desk's held-out phrasings and from labelled sets of others.
+    /// The confidence of a desk never seen, from this desk's held-out phrasings and from labelled sets of others, the first
+    /// `faqs` of which stand for such a desk.
     fn default_confidence(
         &self,
         defaults: &Models,
         datasets: &[Dataset],
+        faqs: usize,
         models: &Path,
     ) -> anyhow::Result<()> {
         for (name, lexical) in MODES {
@@ -247,21 +256,20 @@ impl Fitter {
             let practised = samples.len();
             for (set, dataset) in datasets.iter().enumerate() {
                 let engine = self.engine_over(dataset, lexical)?.with_models(defaults.clone());
-                samples.add_dataset(&engine, dataset, set);
+                samples.add_dataset(&engine, dataset, set, practised as f32);
             }
-            let mut model = model_of(linear::fit(&samples.table(|_| true), &CONFIDENCE, None));
-            let sets: Vec<Vec<Sample>> = if datasets.is_empty() {
+            let mut model = model_of(linear::fit(&samples.table(|_| true), &DEFAULT_CONFIDENCE, None));
+            let held: Vec<Sample> = if faqs == 0 {
                 let held = samples_of(CALIBRATION_ROUND..CALIBRATION_ROUND + 1)?;
-                vec![held.iter().map(|s| (f64::from(model.log_odds(&s.signals)), s.right)).collect()]
+                held.iter().map(|s| (f64::from(model.log_odds(&s.signals)), s.right)).collect()
             } else {
-                let held = cross_fitted(&samples);
-                let of = |set| held.iter().filter(move |held| held.set == set).map(Held::sample).collect();
-                (0..datasets.len()).map(of).collect()
+                let held = cross_fitted(&samples, &DEFAULT_CONFIDENCE);
+                held.iter().filter(|held| held.set < faqs).map(Held::sample).collect()
             };
             let labelled = samples.len() - practised;
             let data =
                 format!("{practised} practice questions and {labelled} labelled questions of other desks");
-            self.finish(&mut model, &sets, &data)?;
+            self.finish(&mut model, &held, &data)?;
             write(&models.join(name), &model)?;
             println!("{name}: {}", model.note);
         }
@@ -295,12 +303,12 @@ impl Fitter {
                 let (practice, questions) = self.practice(round, &own, lexical)?;
                 samples.add_practice(&practice, &questions);
             }
-            let held = cross_fitted(&samples);
+            let held = cross_fitted(&samples, &CONFIDENCE);
             let mut model = model_of(linear::fit(&samples.table(|_| true), &CONFIDENCE, None));
             let practised = samples.len() - held.len();
             self.finish(
                 &mut model,
-                &[held.iter().map(Held::sample).collect()],
+                &held.iter().map(Held::sample).collect::<Vec<_>>(),
                 &format!("{practised} practice questions and {} cases", held.len()),
             )?;
             self.by_category(&mut model, &held);
@@ -326,25 +334,18 @@ impl Fitter {
         model.categories = fitted.categories;
     }
 
-    /// Calibration and bands from samples of (log-odds, right) that the model was not fitted on, by labelled set. A desk
-    /// never seen may be like the hardest of them, so that one decides from where on to answer.
-    fn finish(&self, model: &mut ConfidenceModel, sets: &[Vec<Sample>], data: &str) -> anyhow::Result<()> {
-        model.calibration = calibrate(&sets.concat())
-            .context("the samples are all right or all wrong: nothing to calibrate on")?;
-        let calibrated = |set: &Vec<Sample>| -> Vec<Sample> {
-            set.iter().map(|(score, right)| (model.calibration.probability(*score), *right)).collect()
-        };
-        let sets: Vec<Vec<Sample>> = sets.iter().map(calibrated).collect();
-        let thresholds: Option<Vec<Threshold>> =
-            sets.iter().map(|set| lowest_threshold(set, self.budget, self.alpha)).collect();
-        let hardest = thresholds.and_then(|all| all.into_iter().max_by(|a, b| a.at.total_cmp(&b.at)));
-        model.bands =
-            bands(hardest.as_ref().map_or(Bands::NEVER.answer_from, |threshold| threshold.at as f32));
-        let calibrated = sets.concat();
+    /// Calibration and bands from samples of (log-odds, right) that the model was not fitted on.
+    fn finish(&self, model: &mut ConfidenceModel, held: &[Sample], data: &str) -> anyhow::Result<()> {
+        model.calibration =
+            calibrate(held).context("the samples are all right or all wrong: nothing to calibrate on")?;
+        let calibrated: Vec<Sample> =
+            held.iter().map(|(score, right)| (model.calibration.probability(*score), *right)).collect();
+        let threshold = lowest_threshold(&calibrated, self.budget, self.alpha);
+        model.bands = bands(threshold.as_ref().map_or(Bands::NEVER.answer_from, |found| found.at as f32));
         let count = calibrated.len();
         let auroc = Confidences::new(calibrated.into_iter().map(Some)).auroc(&ones(count)).unwrap_or(0.5);
         let data = format!("{data}, AUROC {auroc:.3}");
-        model.note = match hardest {
+        model.note = match threshold {
             Some(threshold) => format!(
                 "fitted on {data} and calibrated on {count} questions; answers from {:.3}: {} of {} wrong, at most {:.1}% (Clopper–Pearson, α = {:.2})",
                 threshold.at,
@@ -363,10 +364,10 @@ impl Fitter {
 }
 
 /// Scores of the labelled questions as asked, each by a model that was not fitted on its fold.
-fn cross_fitted(samples: &ConfidenceSamples) -> Vec<Held> {
+fn cross_fitted(samples: &ConfidenceSamples, fitting: &Fitting) -> Vec<Held> {
     let mut scores: Vec<Held> = Vec::new();
     for fold in 0..samples::FOLDS {
-        let model = model_of(linear::fit(&samples.table(|s| s.fold != Some(fold)), &CONFIDENCE, None));
+        let model = model_of(linear::fit(&samples.table(|s| s.fold != Some(fold)), fitting, None));
         let own = samples.iter().filter(|s| s.fold == Some(fold) && s.as_asked);
         scores.extend(own.map(|s| Held {
             score: f64::from(model.log_odds(&s.signals)),

@@ -188,10 +188,10 @@ impl ConfidenceSamples {
     }
 
     /// Adds the labelled retrieval set number `set`: each question as asked, and with its right entries taken away. All of it together
-    /// weighs as much as what was there before.
-    pub fn add_dataset(&mut self, engine: &Engine, dataset: &Dataset, set: usize) {
+    /// weighs `total`.
+    pub fn add_dataset(&mut self, engine: &Engine, dataset: &Dataset, set: usize, total: f32) {
         let entries = &engine.snapshot().entries;
-        let weight = self.0.len() as f32 / (2 * dataset.queries.len()).max(1) as f32;
+        let weight = total / (2 * dataset.queries.len()).max(1) as f32;
         let found: Vec<[ConfidenceSample; 2]> = dataset
             .queries
             .par_iter()
