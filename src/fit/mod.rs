@@ -78,6 +78,8 @@ const CONFIDENCE_ROUNDS: std::ops::Range<usize> = 4..7;
 const CALIBRATION_ROUND: usize = 7;
 
 const DEFAULT_RANKER: Fitting = Fitting { loss: Loss::Softmax, penalty: 0.03, only_positive: true };
+/// What a question on passages counts against one on an FAQ: only these teach what words standing as asked are worth.
+const PASSAGE_WEIGHT: f32 = 2.0;
 /// A desk's ranker stays near the default: a desk has hundreds of labels, not thousands.
 const RANKER: Fitting = Fitting { loss: Loss::Softmax, penalty: 0.3, only_positive: true };
 /// Stronger: what tells right from wrong on some desks only should not count on one never seen.
@@ -109,7 +111,7 @@ pub fn run(args: FitArgs) -> anyhow::Result<()> {
         let sets = folders.map(|folder| Dataset::read(folder, "test", true));
         let sets = sets.collect::<anyhow::Result<Vec<_>>>()?;
         if !sets.is_empty() {
-            defaults.ranker = Some(fitter.default_ranker(&defaults, &sets, &home)?);
+            defaults.ranker = Some(fitter.default_ranker(&defaults, &sets, args.dataset.len(), &home)?);
         }
         fitter.default_confidence(&defaults, &sets, args.dataset.len(), &home)?;
     }
@@ -197,12 +199,13 @@ impl Fitter {
         Workshop { plain: true, lexical, ..self.workshop.clone() }.engine(files, crate::command::today())
     }
 
-    /// The ranker of a desk never seen, from labelled sets of others. Says how it ranks each of them when fitted on the
-    /// others only.
+    /// The ranker of a desk never seen, from labelled sets of others, the first `faqs` of which are such desks. Says how it
+    /// ranks each of them when fitted on the others only.
     fn default_ranker(
         &self,
         before: &Models,
         datasets: &[Dataset],
+        faqs: usize,
         models: &Path,
     ) -> anyhow::Result<RankModel> {
         let mut sets: Vec<Vec<RankGroup>> = Vec::new();
@@ -211,8 +214,9 @@ impl Fitter {
         }
         let fit = |left_out: Option<usize>| {
             let mut table = Table::new(features::COUNT);
-            for (_, set) in sets.iter().enumerate().filter(|(number, _)| Some(*number) != left_out) {
-                set.iter().for_each(|group| table.push(&group.rows_of_any_desk(), 1.0));
+            for (number, set) in sets.iter().enumerate().filter(|(number, _)| Some(*number) != left_out) {
+                let weight = if number < faqs { 1.0 } else { PASSAGE_WEIGHT };
+                set.iter().for_each(|group| table.push(&group.rows_of_any_desk(), weight));
             }
             linear::fit(&table, &DEFAULT_RANKER, None).weights
         };
