@@ -60,6 +60,8 @@ pub mod at {
     pub const COSINE_PASSAGE: usize = 18;
     pub const READINGS: usize = 22;
     pub const WINDOW: usize = 23;
+    pub const LEXICAL_SCORE: usize = 24;
+    pub const DENSE_SCORE: usize = 25;
 }
 
 /// Positions of the features that say where a candidate stands among a desk's others, or how long its texts are: what they

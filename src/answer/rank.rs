@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::features::{FeatureSource, Features, NAMES};
+use super::features::{FeatureSource, Features, NAMES, at};
 use super::retrieve::{Found, Retrieved, System};
 
 /// A candidate with its features and rank score; best first in a [`Ranking`].
@@ -41,6 +41,13 @@ impl RankModel {
     /// Whether the model was fitted on the features this program computes.
     pub fn fits(&self) -> bool {
         self.features.iter().map(String::as_str).eq(NAMES) && self.weights.len() == NAMES.len()
+    }
+
+    /// The fixed weighting as a model: what a fitted one stays near where its labels say nothing.
+    pub fn fixed() -> Self {
+        let mut weights = vec![0.0; NAMES.len()];
+        (weights[at::LEXICAL_SCORE], weights[at::DENSE_SCORE]) = (UNIT, UNIT * DENSE_POINTS);
+        Self { features: NAMES.map(str::to_owned).into(), weights }
     }
 
     fn score(&self, features: &Features) -> f32 {

@@ -48,13 +48,14 @@ pub struct Figure {
 type Measure = fn(&Table, &[u32]) -> Option<f64>;
 
 /// Measures of confidence, by name.
-const MEASURES: [(&str, Measure); 9] = [
+const MEASURES: [(&str, Measure); 10] = [
     ("auroc", |table, weights| table.confidences.auroc(weights)),
     ("coverage@90", |table, weights| table.confidences.coverage_at(0.90, weights)),
     ("coverage@95", |table, weights| table.confidences.coverage_at(0.95, weights)),
     ("coverage@99", |table, weights| table.confidences.coverage_at(0.99, weights)),
     ("ece", |table, weights| table.confidences.ece(weights)),
     ("ece_adaptive", |table, weights| table.confidences.ece_adaptive(weights)),
+    ("ece_if_calibrated", |table, weights| table.confidences.ece_if_calibrated(weights)),
     ("brier", |table, weights| table.confidences.brier(weights)),
     ("aurc", |table, weights| table.confidences.aurc(weights)),
     ("auroc_answerable", |table, weights| table.answerable.auroc(weights)),
@@ -66,6 +67,7 @@ pub fn is_lower_better(name: &str) -> bool {
         name,
         "ece"
             | "ece_adaptive"
+            | "ece_if_calibrated"
             | "brier"
             | "aurc"
             | "wrong_answer_rate"
@@ -350,7 +352,7 @@ mod tests {
         assert_eq!(table.value("no such", &ones(3)), None);
         let over: Vec<usize> =
             table.figures(&Bootstrap::default()).iter().map(|figure| figure.items).collect();
-        assert_eq!((over.len(), over[0], over[1], over[2]), (11, 2, 1, 2));
+        assert_eq!((over.len(), over[0], over[1], over[2]), (12, 2, 1, 2));
         let parts = table.by_category();
         assert_eq!(parts[0], ("税務".to_owned(), vec![1, 0, 1], 2));
         assert_eq!(table.select(&[2, 0]).value("top1", &ones(2)), Some(1.0));

@@ -291,6 +291,16 @@ impl Confidences {
         calibration_error(&bins_of(placed.collect()))
     }
 
+    /// The [`Confidences::ece`] to expect of the same confidences were they true probabilities: what the number of items
+    /// alone makes of it. Per bin the mean absolute deviation of a binomial count (De Moivre's formula; Diaconis and Zabell
+    /// 1991).
+    pub fn ece_if_calibrated(&self, weights: &[u32]) -> Option<f64> {
+        let bins = self.bins(weights);
+        let total: u64 = bins.iter().map(|bin| bin.count).sum();
+        let sum: f64 = bins.iter().map(|bin| mean_deviation(bin.count, bin.confidence)).sum();
+        (total > 0).then(|| sum / total as f64)
+    }
+
     /// The reliability diagram: ten bins of equal width, lowest confidence first; empty ones have count 0.
     pub fn bins(&self, weights: &[u32]) -> Vec<Bin> {
         let bin = |tie: &Tie| ((tie.confidence * 10.0) as usize).min(9);
@@ -314,6 +324,17 @@ fn bins_of(placed: Vec<(usize, Tie)>) -> Vec<Bin> {
     sums.into_iter().map(bin).collect()
 }
 
+/// E|K − np| of a binomial count K: 2 (m + 1) C(n, m + 1) p^(m + 1) (1 − p)^(n − m) with m = ⌊np⌋.
+fn mean_deviation(n: u64, p: f64) -> f64 {
+    let m = (n as f64 * p).floor();
+    if n == 0 || p <= 0.0 || m >= n as f64 {
+        return 0.0;
+    }
+    let choose: f64 = (0..=m as u64).map(|i| ((n - i) as f64 / (i + 1) as f64).ln()).sum();
+    let log = (2.0 * (m + 1.0)).ln() + choose + (m + 1.0) * p.ln() + (n as f64 - m) * (1.0 - p).ln();
+    log.exp()
+}
+
 fn calibration_error(bins: &[Bin]) -> Option<f64> {
     let total: u64 = bins.iter().map(|bin| bin.count).sum();
     let sum: f64 = bins.iter().map(|bin| (bin.accuracy - bin.confidence).abs() * bin.count as f64).sum();
@@ -329,6 +350,11 @@ mod tests {
         assert!(a.is_some_and(|a| (a - b).abs() < 1e-12), "{a:?} is not {b}");
     }
 
+    /// Within a hundredth of it.
+    fn close_to(a: Option<f64>, b: f64) {
+        assert!(a.is_some_and(|a| (a - b).abs() < 0.01 * b), "{a:?} is not about {b}");
+    }
+
     #[test]
     fn confidence_measures_are_as_worked_out_by_hand() {
         let all = Confidences::new([(0.9, true), (0.8, false), (0.8, true), (0.1, false)].map(Some));
@@ -340,6 +366,20 @@ mod tests {
         close(all.brier(&weights), (0.01 + 0.64 + 0.04 + 0.01) / 4.0);
         close(all.ece(&weights), (0.1 + 2.0 * 0.3 + 0.1) / 4.0);
         assert_eq!(all.risk_coverage(), [(0.25, 0.0), (0.75, 1.0 / 3.0), (1.0, 0.5)]);
+    }
+
+    #[test]
+    fn true_probabilities_have_an_error_too_when_items_are_few() {
+        // One item of .5 is off by .5 whatever it is; of two, both alike in half of the cases, by 1 of 2 then.
+        close(Confidences::new([Some((0.5, true))]).ece_if_calibrated(&ones(1)), 0.5);
+        close(Confidences::new([Some((0.5, true)); 2]).ece_if_calibrated(&ones(2)), 0.25);
+        close(Confidences::new([Some((1.0, true)), Some((0.0, false))]).ece_if_calibrated(&ones(2)), 0.0);
+        let many = Confidences::new((0..10_000).map(|_| Some((0.75, true))));
+        close_to(
+            many.ece_if_calibrated(&ones(10_000)),
+            (2.0 * 0.75 * 0.25 / std::f64::consts::PI / 10_000.0).sqrt(),
+        );
+        assert_eq!(Confidences::new([]).ece_if_calibrated(&[]), None);
     }
 
     #[test]

@@ -29,8 +29,7 @@ fn models_with_a_poor_ranker(folder: &Path) {
         fs::copy(models.join(name), folder.join(name)).unwrap();
     }
     let mut ranker: Value = serde_json::from_slice(&fs::read(models.join("ranker.json")).unwrap()).unwrap();
-    let at =
-        ranker["features"].as_array().unwrap().iter().position(|name| name == "cosine_question").unwrap();
+    let at = ranker["features"].as_array().unwrap().iter().position(|name| name == "readings").unwrap();
     let weights = ranker["weights"].as_array_mut().unwrap();
     weights
         .iter_mut()
@@ -85,4 +84,34 @@ fn a_ranker_of_the_desks_own_is_kept_where_it_is_clearly_better_and_the_test_hal
     fs::remove_file(fitted.join("ranker.json")).unwrap();
     let gain = own["top1"].as_f64().unwrap() - figures()["top1"].as_f64().unwrap();
     assert!(gain > 0.05, "{gain}");
+}
+
+#[test]
+fn the_defaults_learn_from_labelled_desks_and_are_told_apart_by_one_left_out() {
+    let (models, desk) = (tempfile::tempdir().unwrap(), copy_of_the_desk());
+    models_with_a_poor_ranker(models.path());
+    let [models, kb] = [models.path(), desk.path()].map(|path| path.to_str().unwrap());
+    let sets = ["--dataset", "eval/practice/bank", "--passages", "eval/practice/travel"];
+    let said = run(&[&["fit", "--models", models, "--kb", kb][..], &sets].concat());
+    for set in ["bank", "travel"] {
+        let line = said.lines().find(|line| line.contains(&format!("questions of {set}:"))).unwrap();
+        let figure = |after: &str| -> f64 {
+            let rest = line.split_once(after).unwrap().1.trim_start();
+            rest.split(' ').next().unwrap().parse().unwrap()
+        };
+        // 1 with the poor ranker, 2 fitted on the other set only.
+        let (before, after) = (figure(&format!("{set}:")), figure("before,"));
+        assert!(after > before + 0.02, "{line}");
+    }
+    // Calibrated on the questions of the first set only, those that nothing answers included.
+    assert_eq!(number(&said, "calibrated on", " questions"), 340);
+    let ranker: Value =
+        serde_json::from_slice(&fs::read(Path::new(models).join("ranker.json")).unwrap()).unwrap();
+    let weight = |name: &str| {
+        let at = ranker["features"].as_array().unwrap().iter().position(|own| own == name).unwrap();
+        ranker["weights"][at].as_f64().unwrap()
+    };
+    assert!(weight("cosine_answer") > 0.0);
+    // What depends on the size of a desk is not learned from others.
+    assert_eq!([weight("lexical_rank"), weight("dense_share"), weight("answer_length")], [0.0; 3]);
 }

@@ -94,5 +94,9 @@ pub(super) fn write_sources(f: &mut fmt::Formatter<'_>, corpus: &Corpus) -> fmt:
         return Ok(());
     }
     let wordings: usize = corpus.concepts.iter().map(Vec::len).sum();
-    writeln!(f, "| our own thesaurus | {wordings} wordings of {} concepts | as the project | no |", corpus.concepts.len())
+    writeln!(
+        f,
+        "| our own thesaurus | {wordings} wordings of {} concepts | as the project | no |",
+        corpus.concepts.len()
+    )
 }

@@ -124,7 +124,8 @@ impl Corpus {
         if let Some(thesaurus) = thesaurus {
             for (path, text) in thesaurus_files(thesaurus)? {
                 for (index, line) in text.lines().enumerate() {
-                    let wordings: Vec<_> = line.split(WORDING).map(|wording| analyze(terms, wording)).collect();
+                    let wordings: Vec<_> =
+                        line.split(WORDING).map(|wording| analyze(terms, wording)).collect();
                     builder
                         .add_concept(&wordings)
                         .with_context(|| format!("{}, line {}", path.display(), index + 1))?;
@@ -173,7 +174,8 @@ fn thesaurus_files(folder: &Path) -> anyhow::Result<Vec<(PathBuf, String)>> {
     paths
         .into_iter()
         .map(|path| {
-            let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+            let text =
+                fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
             Ok((path, text))
         })
         .collect()

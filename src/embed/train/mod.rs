@@ -82,7 +82,7 @@ pub struct TrainArgs {
     #[arg(long, default_value_t = 2)]
     pub epochs: usize,
     /// Models trained from different seeds and merged into one.
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, default_value_t = 5)]
     pub members: usize,
     /// Values per vector of a member.
     #[arg(long, default_value_t = 256)]
@@ -394,6 +394,53 @@ mod tests {
         assert!(dot(&money, &embed("金8")) > dot(&money, &embed("校28")));
         assert!(dot(&school, &embed("校31")) > dot(&school, &embed("金11")));
         assert_eq!(model.dimension(), 12);
+    }
+
+    #[test]
+    fn wordings_of_one_concept_come_together_although_no_pair_has_both() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let args = args(folder.path());
+        // The first and the second text are of different topics.
+        let closeness = |concepts: Vec<Vec<u32>>| {
+            let corpus = Corpus { concepts, ..corpus() };
+            let lexicon = Lexicon::build(&corpus, args.words, args.pieces).expect("builds");
+            let (parts, _) = train(&args, &corpus, lexicon, "test").expect("trains");
+            Checkpoint::remove(folder.path(), args.members).expect("removes");
+            let model = StaticModel::from_bytes(&parts.to_bytes().expect("writes"), "test").expect("reads");
+            let of = |text: u32, role| {
+                let terms: Vec<String> = corpus.texts[text as usize]
+                    .iter()
+                    .map(|&term| corpus.terms[term as usize].clone())
+                    .collect();
+                model.embed(&Text { raw: "", terms: &terms }, role)
+            };
+            dot(&of(0, Role::Query), &of(1, Role::Passage))
+        };
+        let (apart, together) = (closeness(Vec::new()), closeness(vec![vec![0, 1], vec![2, 4], vec![3, 5]]));
+        assert!(together > apart + 0.2, "{apart} and with the thesaurus {together}");
+    }
+
+    #[test]
+    fn a_line_without_two_wordings_is_named() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let read = |thesaurus: &str| {
+            fs::write(folder.path().join("thesaurus.txt"), thesaurus).expect("written");
+            let line = r#"{"a":"出金 手数料","b":"手数料 の 案内","source":"made up"}"#;
+            let mut pairs = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            std::io::Write::write_all(&mut pairs, line.as_bytes()).expect("written");
+            let pairs = pairs.finish().expect("finished");
+            fs::write(folder.path().join("pairs.jsonl.gz"), pairs).expect("written");
+            let terms = |text: &str| text.split_whitespace().map(str::to_owned).collect();
+            Corpus::read(folder.path(), Some(folder.path()), &terms, 1, true)
+                .map_err(|error| format!("{error:#}"))
+        };
+        let corpus = read("解約 手続き | やめたい\n再発行 | 作り直し | なくした\n").expect("read");
+        assert_eq!(corpus.concepts.iter().map(Vec::len).collect::<Vec<_>>(), [2, 3]);
+        let error = read("解約 | やめたい\n再発行 | 再発行\n").expect_err("refused");
+        assert!(
+            error.contains("thesaurus.txt, line 2") && error.contains("two different wordings"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What the figures are called in reports, in Japanese. docs/evaluation.md defines them.
 
 /// (Name in the JSON, name for people, what it says), in the order of the report.
-pub(super) const GLOSSARY: [(&str, &str, &str); 31] = [
+pub(super) const GLOSSARY: [(&str, &str, &str); 32] = [
     ("top1", "1位正解率", "回答が期待される質問で、最上位の候補が正しい割合"),
     ("answered_correct", "正答率", "回答が期待される質問に、正しい項目で回答した割合"),
     ("precision", "回答の適合率", "実際に回答したもののうち正しい割合"),
@@ -24,6 +24,11 @@ pub(super) const GLOSSARY: [(&str, &str, &str); 31] = [
     ("auroc_answerable", "AUROC（回答可否）", "確信度が、答えのある質問とない質問を見分ける力"),
     ("ece", "ECE", "確信度と正解率の差、等幅10区間（低いほど良い）"),
     ("ece_adaptive", "ECE（等量）", "確信度と正解率の差、等量10区間（低いほど良い）"),
+    (
+        "ece_if_calibrated",
+        "ECE（理想時）",
+        "確信度が真の確率だったとしても、この件数なら生じるECEの期待値（低いほど細かく測れる）",
+    ),
     ("brier", "Brier", "確信度の二乗誤差（低いほど良い）"),
     ("aurc", "AURC", "リスク・被覆率曲線の下の面積（低いほど良い）"),
     ("recall@10", "Recall@10", "正しい項目のうち上位10件に入った割合"),
