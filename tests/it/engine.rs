@@ -66,7 +66,7 @@ fn half_width_kana_does_not_sound_like_a_complaint() {
 fn kana_only_and_wrong_conversions_are_read_with_the_desks_own_words() {
     for (text, heard, entry) in [
         ("ﾋｯｺｼﾏｼﾀ ｼﾞｭｳｼｮﾉ ﾅｵｼｶﾀ", "住所", "address-change"),
-        ("すてーきんぐの むりょう たいけん きかんは", "ステーキング", "staking-start"),
+        ("すてーきんぐの はじめかたを おしえて", "ステーキング", "staking-start"),
         ("罪立ての額を減らしたい", "積立", "tsumitate-change-stop"),
     ] {
         let trace = ask(text).trace;
