@@ -47,6 +47,8 @@ pub mod at {
     #![expect(missing_docs, reason = "the names say it all")]
     pub const LEXICAL_SHARE: usize = 0;
     pub const DENSE_SHARE: usize = 1;
+    pub const LEXICAL_RANK: usize = 2;
+    pub const DENSE_RANK: usize = 3;
     pub const BM25_BODY: usize = 4;
     pub const COVERAGE_BODY: usize = 7;
     pub const COVERAGE_TITLE: usize = 8;
@@ -58,15 +60,24 @@ pub mod at {
     pub const COSINE_PHRASING: usize = 16;
     pub const COSINE_ANSWER: usize = 17;
     pub const COSINE_PASSAGE: usize = 18;
+    pub const ANSWER_LENGTH: usize = 20;
+    pub const SAME_LANGUAGE: usize = 21;
     pub const READINGS: usize = 22;
     pub const WINDOW: usize = 23;
     pub const LEXICAL_SCORE: usize = 24;
     pub const DENSE_SCORE: usize = 25;
 }
 
-/// Positions of the features that say where a candidate stands among a desk's others, or how long its texts are: what they
-/// are worth on one desk says little about another.
-pub const RELATIVE: [usize; 6] = [0, 1, 2, 3, 20, 21];
+/// Positions of the features that say where a candidate stands among a desk's others, how long its texts are or which
+/// language they are in: what they are worth on one desk says little about another.
+pub const RELATIVE: [usize; 6] = [
+    at::LEXICAL_SHARE,
+    at::DENSE_SHARE,
+    at::LEXICAL_RANK,
+    at::DENSE_RANK,
+    at::ANSWER_LENGTH,
+    at::SAME_LANGUAGE,
+];
 
 /// One candidate's features, in the order of [`NAMES`].
 pub type Features = [f32; COUNT];

@@ -43,11 +43,17 @@ impl RankModel {
         self.features.iter().map(String::as_str).eq(NAMES) && self.weights.len() == NAMES.len()
     }
 
-    /// The fixed weighting as a model: what a fitted one stays near where its labels say nothing.
+    /// A ranker with these weights, one per feature.
+    pub fn of(weights: Vec<f32>) -> Self {
+        Self { features: NAMES.map(str::to_owned).into(), weights }
+    }
+
+    /// The fixed weighting: BM25 + [`DENSE_POINTS`] × summed cosine, a retriever that missed the entry counting nothing. It
+    /// ranks where no model is fitted, and a fitted one stays near it where its labels say nothing.
     pub fn fixed() -> Self {
         let mut weights = vec![0.0; NAMES.len()];
         (weights[at::LEXICAL_SCORE], weights[at::DENSE_SCORE]) = (UNIT, UNIT * DENSE_POINTS);
-        Self { features: NAMES.map(str::to_owned).into(), weights }
+        Self::of(weights)
     }
 
     fn score(&self, features: &Features) -> f32 {
@@ -62,16 +68,14 @@ pub fn rank(
     model: Option<&RankModel>,
     system: System,
 ) -> Ranking {
+    let fixed = RankModel::fixed();
+    let model = model.filter(|_| system == System::Hybrid).unwrap_or(&fixed);
     let mut ranking: Ranking = retrieved
         .found
         .iter()
         .map(|found| {
             let features = source.of(found);
-            let score = match (system, model) {
-                (System::Hybrid, Some(model)) => model.score(&features),
-                _ => fixed(found),
-            };
-            Ranked { found: *found, features, score, from_context: 0.0 }
+            Ranked { found: *found, features, score: model.score(&features), from_context: 0.0 }
         })
         .collect();
     sort(&mut ranking);
@@ -81,11 +85,4 @@ pub fn rank(
 /// Best first, ties by document.
 pub(super) fn sort(ranking: &mut Ranking) {
     ranking.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.found.number.cmp(&b.found.number)));
-}
-
-/// The fixed weighting: BM25 + [`DENSE_POINTS`] × summed cosine, a retriever that missed the entry counting nothing; in
-/// the learned ranker's unit.
-fn fixed(found: &Found) -> f32 {
-    let score = |hit: Option<(f32, u32)>| hit.map_or(0.0, |(score, _)| score);
-    UNIT * (score(found.lexical) + DENSE_POINTS * score(found.dense))
 }

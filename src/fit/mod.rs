@@ -33,7 +33,7 @@ use crate::kb::snapshot::DeskFiles;
 use crate::publish::Workshop;
 use categories::Held;
 use linear::{Fitting, Linear, Loss, Table};
-use samples::{ConfidenceSamples, RankGroup};
+use samples::ConfidenceSamples;
 
 /// Arguments of `madoguchi fit`.
 #[derive(Debug, Args)]
@@ -58,7 +58,7 @@ pub struct FitArgs {
     /// Transformers to fit for. Ranker and confidence are then kept beside the model, and with it only.
     #[command(flatten)]
     tier: TierArgs,
-    /// Keep the default confidence in --models; fit the desk's own models only.
+    /// Keep the default ranker and confidence in --models; fit the desk's own models only.
     #[arg(long)]
     keep_defaults: bool,
     /// Folder the desk's own confidence is written to.
@@ -79,11 +79,13 @@ const CALIBRATION_ROUND: usize = 7;
 
 /// The default one stays near the fixed weighting: practice desks have no phrasings, so they say nothing of some features.
 const DEFAULT_RANKER: Fitting = Fitting { loss: Loss::Softmax, penalty: 0.03, only_positive: true };
-/// What a question on passages counts against one on an FAQ: only these teach what words standing as asked are worth.
+/// What a question on passages counts against one on an FAQ: only these teach what words standing as asked are worth. Chosen
+/// for passages to rank as well as they did with the ranker before (docs/ranking-trials.md, fifth round).
 const PASSAGE_WEIGHT: f32 = 3.0;
 /// A desk's ranker stays near the default: a desk has hundreds of labels, not thousands.
 const RANKER: Fitting = Fitting { loss: Loss::Softmax, penalty: 0.3, only_positive: true };
-/// Stronger: what tells right from wrong on some desks only should not count on one never seen.
+/// Chosen by AUROC on localgov-dev. Left out one at a time, the practice desks would prefer the desk's own penalty
+/// (docs/ranking-trials.md, fifth round).
 const DEFAULT_CONFIDENCE: Fitting = Fitting { loss: Loss::Logistic, penalty: 0.3, only_positive: false };
 const CONFIDENCE: Fitting = Fitting { loss: Loss::Logistic, penalty: 5e-2, only_positive: false };
 
@@ -173,7 +175,6 @@ impl Fitter {
         };
         let folds: Vec<Vec<f32>> = (0..samples::FOLDS).map(|fold| fit(&|other| other != fold)).collect();
         let (before, after) = (ranks(&|_| default.weights.clone()), ranks(&|fold| folds[fold].clone()));
-        let mean = |ranks: &[f64]| ranks.iter().sum::<f64>() / ranks.len().max(1) as f64;
         let file = out.join("ranker.json");
         println!(
             "ranker: MRR of {} cases, default {:.4}, fitted to the desk (cross-fitted) {:.4}",
@@ -182,9 +183,8 @@ impl Fitter {
             mean(&after)
         );
         if gains(after.iter().zip(&before).map(|(after, before)| after - before)) {
-            let model = |weights| RankModel { features: default.features.clone(), weights };
-            write(&file, &model(fit(&|_| true)))?;
-            return Ok(Some(folds.into_iter().map(model).collect()));
+            write(&file, &RankModel::of(fit(&|_| true)))?;
+            return Ok(Some(folds.into_iter().map(RankModel::of).collect()));
         }
         println!("ranker: the default stays");
         if file.exists() {
@@ -209,32 +209,33 @@ impl Fitter {
         faqs: usize,
         models: &Path,
     ) -> anyhow::Result<RankModel> {
-        let mut sets: Vec<Vec<RankGroup>> = Vec::new();
-        for dataset in datasets {
-            sets.push(samples::rank_dataset(&self.engine_over(dataset, false)?, dataset));
+        let mut groups = Vec::new();
+        for (set, dataset) in datasets.iter().enumerate() {
+            groups.extend(samples::rank_dataset(&self.engine_over(dataset, false)?, dataset, set));
         }
         let fit = |left_out: Option<usize>| {
             let mut table = Table::new(features::COUNT);
-            for (number, set) in sets.iter().enumerate().filter(|(number, _)| Some(*number) != left_out) {
-                let weight = if number < faqs { 1.0 } else { PASSAGE_WEIGHT };
-                set.iter().for_each(|group| table.push(&group.rows_of_any_desk(), weight));
+            for group in groups.iter().filter(|group| Some(group.fold) != left_out) {
+                let weight = if group.fold < faqs { 1.0 } else { PASSAGE_WEIGHT };
+                table.push(&group.rows_of_any_desk(), weight);
             }
             linear::fit(&table, &DEFAULT_RANKER, Some(&RankModel::fixed().weights)).weights
         };
-        let mean = |set: &[RankGroup], weights: &[f32]| {
-            let ranks = set.iter().map(|group| f64::from(group.reciprocal_rank(weights)));
-            ranks.sum::<f64>() / set.len().max(1) as f64
-        };
-        for (number, (set, dataset)) in sets.iter().zip(datasets).enumerate() {
-            let was = before.ranker.as_ref().map_or(f64::NAN, |ranker| mean(set, &ranker.weights));
-            let others = if sets.len() > 1 { mean(set, &fit(Some(number))) } else { f64::NAN };
+        for (set, dataset) in datasets.iter().enumerate() {
+            let ranks = |weights: &[f32]| -> Vec<f64> {
+                let own = groups.iter().filter(|group| group.fold == set);
+                own.map(|group| f64::from(group.reciprocal_rank(weights))).collect()
+            };
+            let was = before.ranker.as_ref().map_or(f64::NAN, |ranker| mean(&ranks(&ranker.weights)));
+            let others = if datasets.len() > 1 { ranks(&fit(Some(set))) } else { Vec::new() };
             println!(
-                "ranker: MRR of {} questions of {}: {was:.4} before, {others:.4} fitted without this set",
-                set.len(),
-                dataset.name
+                "ranker: MRR of {} questions of {}: {was:.4} before, {:.4} fitted without this set",
+                groups.iter().filter(|group| group.fold == set).count(),
+                dataset.name,
+                mean(&others)
             );
         }
-        let ranker = RankModel { features: features::NAMES.map(str::to_owned).into(), weights: fit(None) };
+        let ranker = RankModel::of(fit(None));
         write(&models.join("ranker.json"), &ranker)?;
         Ok(ranker)
     }
@@ -396,6 +397,11 @@ fn gains(gains: impl Iterator<Item = f64>) -> bool {
     let mean = gains.iter().sum::<f64>() / n;
     let variance = gains.iter().map(|gain| (gain - mean).powi(2)).sum::<f64>() / (n - 1.0);
     mean > 0.0 && mean > (variance / n).sqrt()
+}
+
+/// NaN of nothing.
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
 }
 
 fn bands(answer_from: f32) -> Bands {

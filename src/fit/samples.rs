@@ -21,7 +21,7 @@ const LEARNED: usize = 60;
 /// Candidates of one labelled question.
 pub struct RankGroup {
     rows: Vec<(Features, bool)>,
-    /// Fold of its entry.
+    /// Fold of its entry; of a labelled set's question, the number of the set.
     pub fold: usize,
 }
 
@@ -39,7 +39,7 @@ impl RankGroup {
         self.rows.iter().map(|(features, right)| (features.as_slice(), f32::from(*right))).collect()
     }
 
-    /// As [`RankGroup::rows`], the features that depend on how many entries a desk has and how long they are set to 0.
+    /// As [`RankGroup::rows`], with 0 for what says little about another desk ([`features::RELATIVE`]).
     pub fn rows_of_any_desk(&self) -> Vec<(Features, f32)> {
         let cleared = |features: &Features| {
             let mut features = *features;
@@ -73,16 +73,15 @@ pub fn rank_cases(engine: &Engine, cases: &[Case]) -> Vec<RankGroup> {
     groups.into_iter().flatten().collect()
 }
 
-/// The candidates of the questions of a labelled set that one of its documents answers.
-pub fn rank_dataset(engine: &Engine, dataset: &Dataset) -> Vec<RankGroup> {
+/// The candidates of the questions of the labelled set number `set` that one of its documents answers.
+pub fn rank_dataset(engine: &Engine, dataset: &Dataset, set: usize) -> Vec<RankGroup> {
     let entries = &engine.snapshot().entries;
     let groups: Vec<Option<RankGroup>> = dataset
         .queries
         .par_iter()
-        .enumerate()
-        .map(|(i, query)| {
+        .map(|query| {
             let is_right = |number: u32| dataset.is_relevant(&query.id, &entries[number as usize].id);
-            RankGroup::new(&engine.consider_text(&query.text).ranking, is_right, i % FOLDS)
+            RankGroup::new(&engine.consider_text(&query.text).ranking, is_right, set)
         })
         .collect();
     groups.into_iter().flatten().collect()

@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 const PAIRS: &str = "pairs.jsonl.gz";
 const PROSE: &str = "text.txt.gz";
 /// Between the wordings on a line of a thesaurus.
-const WORDING: char = '|';
+const SEPARATOR: char = '|';
 /// Characters of a text that are looked at; what a passage is about is said early.
 const MAX_CHARACTERS: usize = 1500;
 /// Terms of a text that are kept.
@@ -125,7 +125,7 @@ impl Corpus {
             for (path, text) in thesaurus_files(thesaurus)? {
                 for (index, line) in text.lines().enumerate() {
                     let wordings: Vec<_> =
-                        line.split(WORDING).map(|wording| analyze(terms, wording)).collect();
+                        line.split(SEPARATOR).map(|wording| analyze(terms, wording)).collect();
                     builder
                         .add_concept(&wordings)
                         .with_context(|| format!("{}, line {}", path.display(), index + 1))?;
@@ -276,7 +276,7 @@ impl Builder {
             }
         }
         if texts.len() < 2 {
-            bail!("needs two different wordings, separated by {WORDING}");
+            bail!("needs two different wordings, separated by {SEPARATOR}");
         }
         self.corpus.concepts.push(texts);
         Ok(())
