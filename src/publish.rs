@@ -40,6 +40,8 @@ pub struct Workshop {
     pub adapt: bool,
     /// Leaves ranker and confidence out, for fitting them.
     pub plain: bool,
+    /// Leaves out models that another version fitted, instead of refusing them: they are about to be replaced.
+    pub refit: bool,
     /// Leaves the vectors out: the desk as it runs when its embedding model cannot be read.
     pub lexical: bool,
     /// Folder with the desk's own confidence; files there replace those of `models`.
@@ -77,6 +79,7 @@ impl Workshop {
             index: None,
             adapt: true,
             plain: false,
+            refit: false,
             lexical: false,
             fitted: None,
             tier: Tier::default(),
@@ -198,9 +201,10 @@ impl Workshop {
     /// # Errors
     /// When a file is malformed or fitted for other features.
     pub fn learned(&self) -> anyhow::Result<Models> {
-        let mut defaults = Models::open(&self.models)?;
+        let open = if self.refit { Models::open_current } else { Models::open };
+        let mut defaults = open(&self.models)?;
         if let Some(folder) = self.tier.fitted() {
-            let fitted = Models::open(&folder)?;
+            let fitted = open(&folder)?;
             defaults = Models {
                 ranker: fitted.ranker.or(defaults.ranker),
                 confidence: fitted.confidence,
@@ -208,7 +212,7 @@ impl Workshop {
             };
         }
         let Some(folder) = &self.fitted else { return Ok(defaults) };
-        let own = Models::open(&self.tier.fitted_to(folder))?;
+        let own = open(&self.tier.fitted_to(folder))?;
         Ok(Models {
             ranker: own.ranker.or(defaults.ranker),
             confidence: own.confidence.or(defaults.confidence),

@@ -17,7 +17,7 @@ pub const COUNT: usize = 28;
 
 /// Names of the signals, in order.
 pub const NAMES: [&str; COUNT] = [
-    "score_margin",  // ranker's score, best minus second (another topic)
+    "log_margin",    // ln(1 + ranker's score, best minus second of another topic)
     "score_share",   // softmax of the ranker's scores: share of the best
     "coverage_body", // of the best candidate, and so on
     "coverage_title",
@@ -49,6 +49,9 @@ pub const NAMES: [&str; COUNT] = [
 
 /// Signals of one question, in the order of [`NAMES`].
 pub type Signals = [f32; COUNT];
+
+/// Margin of a candidate without a rival.
+const ALONE: f32 = 30.0;
 
 /// Computes the signals. `topic_of` tells which topic a document belongs to, so that an entry's translation is no rival.
 pub fn signals(
@@ -82,7 +85,7 @@ pub fn signals(
     let mean = ten.clone().map(|r| r.features[at::COSINE_PHRASING]).sum::<f32>() / ten.len().max(1) as f32;
     let n = question.asked.len() as f32;
     [
-        second.map_or(5.0, |rival| (best.score - rival.score).min(5.0)),
+        second.map_or(ALONE, |rival| best.score - rival.score).ln_1p(),
         1.0 / sum.max(1.0),
         f[at::COVERAGE_BODY],
         f[at::COVERAGE_TITLE],

@@ -29,7 +29,7 @@ use crate::text::Analyzer;
 const TRACED: usize = 10;
 
 /// The learned parts: ranker and confidence, the latter with its own curve for lexical-only mode.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Models {
     /// Order of candidates; `None` = the fixed weighting.
     pub ranker: Option<RankModel>,
@@ -46,17 +46,37 @@ impl Models {
     /// # Errors
     /// When a file is malformed or fitted for other features.
     pub fn open(folder: &Path) -> anyhow::Result<Self> {
-        let ranker: Option<RankModel> = read(&folder.join("ranker.json"))?;
-        let confidence: Option<ConfidenceModel> = read(&folder.join("confidence.json"))?;
-        let lexical_confidence: Option<ConfidenceModel> = read(&folder.join("confidence-lexical.json"))?;
-        let fits = ranker.as_ref().is_none_or(RankModel::fits)
-            && [&confidence, &lexical_confidence].into_iter().flatten().all(ConfidenceModel::fits);
+        let all = Self::read(folder)?;
         anyhow::ensure!(
-            fits,
+            all == all.clone().current(),
             "the models in {} were fitted by another version; run `madoguchi fit`",
             folder.display()
         );
-        Ok(Self { ranker, confidence, lexical_confidence })
+        Ok(all)
+    }
+
+    /// As [`Models::open`], without what was fitted for other features, for replacing it.
+    ///
+    /// # Errors
+    /// When a file is malformed.
+    pub fn open_current(folder: &Path) -> anyhow::Result<Self> {
+        Ok(Self::read(folder)?.current())
+    }
+
+    fn read(folder: &Path) -> anyhow::Result<Self> {
+        Ok(Self {
+            ranker: read(&folder.join("ranker.json"))?,
+            confidence: read(&folder.join("confidence.json"))?,
+            lexical_confidence: read(&folder.join("confidence-lexical.json"))?,
+        })
+    }
+
+    fn current(self) -> Self {
+        Self {
+            ranker: self.ranker.filter(RankModel::fits),
+            confidence: self.confidence.filter(ConfidenceModel::fits),
+            lexical_confidence: self.lexical_confidence.filter(ConfidenceModel::fits),
+        }
     }
 }
 

@@ -22,8 +22,6 @@ pub struct Held {
     pub right: bool,
     /// Its fold.
     pub fold: usize,
-    /// Which labelled set it is from.
-    pub set: usize,
     /// Top-level category of the top candidate, or empty.
     pub category: String,
 }
@@ -144,7 +142,7 @@ mod tests {
                 let score = f64::from(i % 40) / 10.0 - 2.0;
                 // Spread evenly, so that the share of right ones is the probability.
                 let right = f64::from(i * 61 % 200) / 200.0 < logistic(2.0 * score - harder);
-                Held { score, right, fold: i as usize / 7 % 5, set: 0, category: category.to_owned() }
+                Held { score, right, fold: i as usize / 7 % 5, category: category.to_owned() }
             })
         };
         questions("easy", -hard).chain(questions("hard", hard)).collect()

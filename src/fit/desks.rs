@@ -3,8 +3,9 @@
 
 use std::collections::HashMap;
 
+use crate::eval::dataset::Dataset;
 use crate::kb::snapshot::DeskFiles;
-use crate::kb::{HandOffReason, Status};
+use crate::kb::{Entry, HandOffReason, Status};
 
 /// A desk with questions whose entries are known.
 pub struct PracticeDesk {
@@ -51,10 +52,31 @@ pub fn held_out(desk: &DeskFiles, round: usize) -> PracticeDesk {
     PracticeDesk { files, questions }
 }
 
+/// Makes every second question of an entry one of its phrasings, so that a ranker sees what phrasings are worth; returns the
+/// entries with them, and the set with the questions that are left.
+pub fn with_phrasings(mut entries: Vec<Entry>, dataset: &Dataset) -> (Vec<Entry>, Dataset) {
+    let mut asked = HashMap::new();
+    let mut dataset = dataset.clone();
+    dataset.queries.retain(|query| {
+        let answers =
+            |entry: &&mut Entry| dataset.qrels.of(&query.id).is_some_and(|of| of.get(&entry.id) > Some(&0));
+        let Some(entry) = entries.iter_mut().find(answers) else { return true };
+        let count: &mut usize = asked.entry(entry.id.clone()).or_default();
+        *count += 1;
+        let is_told = count.is_multiple_of(2);
+        if is_told {
+            entry.phrasings.push(query.text.clone());
+        }
+        !is_told
+    });
+    (entries, dataset)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kb::{Entry, HandOffExample};
+    use crate::eval::dataset::{Document, Qrels, Query};
+    use crate::kb::HandOffExample;
 
     #[test]
     fn a_held_out_phrasing_is_no_longer_in_the_desk() {
@@ -86,5 +108,24 @@ mod tests {
         asked.sort();
         asked.dedup();
         assert_eq!(asked.len(), 8);
+    }
+
+    #[test]
+    fn every_second_question_becomes_a_phrasing_and_is_no_longer_asked() {
+        let query = |id: &str| Query { id: id.into(), text: format!("{id}？") };
+        let ids = ["a1", "none", "a2", "b1", "a3", "a4"];
+        let judged = |id: &str| (id.to_owned(), [(id[..1].to_owned(), i32::from(id != "none"))].into());
+        let entry = |id: &str| Entry { id: id.into(), ..Entry::default() };
+        let dataset = Dataset {
+            documents: ["a", "b", "n"].map(|id| Document { id: id.into(), ..Document::default() }).into(),
+            queries: ids.map(query).into(),
+            qrels: Qrels(ids.map(judged).into()),
+            ..Dataset::default()
+        };
+        let (entries, asked) = with_phrasings(["a", "b", "n"].map(entry).into(), &dataset);
+        let phrasings: Vec<_> = entries.iter().map(|entry| entry.phrasings.join(" ")).collect();
+        assert_eq!(phrasings, ["a2？ a4？", "", ""]);
+        let asked: Vec<_> = asked.queries.iter().map(|query| query.id.as_str()).collect();
+        assert_eq!(asked, ["a1", "none", "b1", "a3"]);
     }
 }

@@ -3,8 +3,8 @@
 //! The default confidence in `models/` needs no label of the desk: practice questions are the desk's phrasings, each held
 //! out of the index it is asked of; unanswerable ones come from taking the right entry away and from the desk's examples of
 //! what no entry covers, held out likewise. Labelled sets of other
-//! desks can be added (`--dataset`); the default ranker is then fitted on them, and they decide the confidence's calibration,
-//! cross-fitted. With labelled cases the desk also
+//! desks can be added (`--dataset`); the default ranker is then fitted on them, and they decide the confidence's calibration:
+//! each set is ranked and scored by models that were fitted on the other sets only. With labelled cases the desk also
 //! gets models of its own in `kb/fitted/`: a confidence calibrated on cross-fitted scores of its cases, and a ranker, kept
 //! only when cross-fitting shows that it ranks the cases better than the default. Nothing here reads
 //! the split `test` of the desk's own cases.
@@ -14,6 +14,7 @@ mod desks;
 pub mod linear;
 mod samples;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -77,17 +78,17 @@ const ISOTONIC_LABELS: usize = 1_000;
 const CONFIDENCE_ROUNDS: std::ops::Range<usize> = 4..7;
 const CALIBRATION_ROUND: usize = 7;
 
-/// The default one stays near the fixed weighting: practice desks have no phrasings, so they say nothing of some features.
+/// The default one stays near the fixed weighting: the practice desks are few, and one author's.
 const DEFAULT_RANKER: Fitting = Fitting { loss: Loss::Softmax, penalty: 0.03, only_positive: true };
 /// What a question on passages counts against one on an FAQ: only these teach what words standing as asked are worth. Chosen
 /// for passages to rank as well as they did with the ranker before (docs/ranking-trials.md, fifth round).
-const PASSAGE_WEIGHT: f32 = 3.0;
+const PASSAGE_WEIGHT: f32 = 4.5;
 /// A desk's ranker stays near the default: a desk has hundreds of labels, not thousands.
 const RANKER: Fitting = Fitting { loss: Loss::Softmax, penalty: 0.3, only_positive: true };
-/// Chosen by AUROC on localgov-dev. Left out one at a time, the practice desks would prefer the desk's own penalty
-/// (docs/ranking-trials.md, fifth round).
+/// Stronger than the practice desks left out in turn ask for, which have one author: chosen by AUROC on localgov-dev
+/// (docs/ranking-trials.md, sixth round).
 const DEFAULT_CONFIDENCE: Fitting = Fitting { loss: Loss::Logistic, penalty: 0.3, only_positive: false };
-const CONFIDENCE: Fitting = Fitting { loss: Loss::Logistic, penalty: 5e-2, only_positive: false };
+const CONFIDENCE: Fitting = Fitting { loss: Loss::Logistic, penalty: 0.1, only_positive: false };
 
 /// Files of the two confidences, and whether the desk then runs without vectors.
 const MODES: [(&str, bool); 2] = [("confidence.json", false), ("confidence-lexical.json", true)];
@@ -103,7 +104,7 @@ pub fn run(args: FitArgs) -> anyhow::Result<()> {
     let home = tier.fitted().unwrap_or_else(|| models.clone());
     let out = tier.fitted_to(&args.out);
     let fitter = Fitter {
-        workshop: Workshop::in_memory(&models).with_tier(tier),
+        workshop: Workshop { refit: true, ..Workshop::in_memory(&models).with_tier(tier) },
         desk,
         budget: args.budget,
         alpha: 1.0 - args.certainty,
@@ -113,10 +114,13 @@ pub fn run(args: FitArgs) -> anyhow::Result<()> {
         let folders = args.dataset.iter().chain(&args.passages);
         let sets = folders.map(|folder| Dataset::read(folder, "test", true));
         let sets = sets.collect::<anyhow::Result<Vec<_>>>()?;
+        let faqs = args.dataset.len();
+        let mut without = Vec::new();
         if !sets.is_empty() {
-            defaults.ranker = Some(fitter.default_ranker(&defaults, &sets, args.dataset.len(), &home)?);
+            let fitted = fitter.default_ranker(&defaults, &sets, faqs, &home)?;
+            (defaults.ranker, without) = (Some(fitted.ranker), fitted.without);
         }
-        fitter.default_confidence(&defaults, &sets, args.dataset.len(), &home)?;
+        fitter.default_confidence(&defaults, &sets, &without, faqs, &home)?;
     }
     match &args.cases {
         Some(cases) => {
@@ -130,6 +134,19 @@ pub fn run(args: FitArgs) -> anyhow::Result<()> {
 
 /// An engine to practise on, and questions with the ids of the entries that answer them.
 type Practice = (Engine, Vec<(String, Vec<String>)>);
+
+/// An engine over a labelled set's documents, and the questions to ask it.
+struct LabelledDesk {
+    engine: Engine,
+    dataset: Dataset,
+}
+
+/// The ranker of a desk never seen.
+struct DefaultRanker {
+    ranker: RankModel,
+    /// The same fitted without the labelled set of that number.
+    without: Vec<RankModel>,
+}
 
 struct Fitter {
     workshop: Workshop,
@@ -193,25 +210,36 @@ impl Fitter {
         Ok(None)
     }
 
-    /// An engine over a labelled set's documents, without ranker and confidence.
-    fn engine_over(&self, dataset: &Dataset, lexical: bool) -> anyhow::Result<Engine> {
+    /// Practice desks of a labelled set: its documents, without ranker and confidence; of an FAQ also one where half of the
+    /// questions are phrasings, and the others are asked.
+    fn desks_of(&self, dataset: &Dataset, is_faq: bool, lexical: bool) -> anyhow::Result<Vec<LabelledDesk>> {
         let entries = crate::command::evaluation::entries_of(dataset);
-        let files = DeskFiles { entries, ..DeskFiles::default() };
-        Workshop { plain: true, lexical, ..self.workshop.clone() }.engine(files, crate::command::today())
+        let told = is_faq.then(|| desks::with_phrasings(entries.clone(), dataset));
+        let bare = (entries, dataset.clone());
+        let workshop = Workshop { plain: true, lexical, ..self.workshop.clone() };
+        std::iter::once(bare)
+            .chain(told)
+            .map(|(entries, dataset)| {
+                let files = DeskFiles { entries, ..DeskFiles::default() };
+                Ok(LabelledDesk { engine: workshop.engine(files, crate::command::today())?, dataset })
+            })
+            .collect()
     }
 
-    /// The ranker of a desk never seen, from labelled sets of others, the first `faqs` of which are such desks. Says how it
-    /// ranks each of them when fitted on the others only.
+    /// The ranker of a desk never seen, from labelled sets of others, the first `faqs` of which are such desks; and for each
+    /// set the ranker fitted on the other ones. Says how that one ranks it.
     fn default_ranker(
         &self,
         before: &Models,
         datasets: &[Dataset],
         faqs: usize,
         models: &Path,
-    ) -> anyhow::Result<RankModel> {
+    ) -> anyhow::Result<DefaultRanker> {
         let mut groups = Vec::new();
         for (set, dataset) in datasets.iter().enumerate() {
-            groups.extend(samples::rank_dataset(&self.engine_over(dataset, false)?, dataset, set));
+            for desk in self.desks_of(dataset, set < faqs, false)? {
+                groups.extend(samples::rank_dataset(&desk.engine, &desk.dataset, set));
+            }
         }
         let fit = |left_out: Option<usize>| {
             let mut table = Table::new(features::COUNT);
@@ -219,33 +247,36 @@ impl Fitter {
                 let weight = if group.fold < faqs { 1.0 } else { PASSAGE_WEIGHT };
                 table.push(&group.rows_of_any_desk(), weight);
             }
-            linear::fit(&table, &DEFAULT_RANKER, Some(&RankModel::fixed().weights)).weights
+            RankModel::of(linear::fit(&table, &DEFAULT_RANKER, Some(&RankModel::fixed().weights)).weights)
         };
+        let mut without = Vec::new();
         for (set, dataset) in datasets.iter().enumerate() {
-            let ranks = |weights: &[f32]| -> Vec<f64> {
+            let others = fit(Some(set));
+            let ranks = |ranker: &RankModel| -> Vec<f64> {
                 let own = groups.iter().filter(|group| group.fold == set);
-                own.map(|group| f64::from(group.reciprocal_rank(weights))).collect()
+                own.map(|group| f64::from(group.reciprocal_rank(&ranker.weights))).collect()
             };
-            let was = before.ranker.as_ref().map_or(f64::NAN, |ranker| mean(&ranks(&ranker.weights)));
-            let others = if datasets.len() > 1 { ranks(&fit(Some(set))) } else { Vec::new() };
             println!(
-                "ranker: MRR of {} questions of {}: {was:.4} before, {:.4} fitted without this set",
+                "ranker: MRR of {} questions of {}: {:.4} before, {:.4} fitted without this set",
                 groups.iter().filter(|group| group.fold == set).count(),
                 dataset.name,
-                mean(&others)
+                before.ranker.as_ref().map_or(f64::NAN, |ranker| mean(&ranks(ranker))),
+                mean(&ranks(&others))
             );
+            without.push(others);
         }
-        let ranker = RankModel::of(fit(None));
+        let ranker = fit(None);
         write(&models.join("ranker.json"), &ranker)?;
-        Ok(ranker)
+        Ok(DefaultRanker { ranker, without })
     }
 
     /// The confidence of a desk never seen, from this desk's held-out phrasings and from labelled sets of others, the first
-    /// `faqs` of which stand for such a desk.
+    /// `faqs` of which stand for such a desk; `rankers` are those that were fitted without each of the sets.
     fn default_confidence(
         &self,
         defaults: &Models,
         datasets: &[Dataset],
+        rankers: &[RankModel],
         faqs: usize,
         models: &Path,
     ) -> anyhow::Result<()> {
@@ -260,9 +291,14 @@ impl Fitter {
             };
             let mut samples = samples_of(CONFIDENCE_ROUNDS)?;
             let practised = samples.len();
-            for (set, dataset) in datasets.iter().enumerate() {
-                let engine = self.engine_over(dataset, lexical)?.with_models(defaults.clone());
-                samples.add_dataset(&engine, dataset, set, practised as f32);
+            for (set, (dataset, ranker)) in datasets.iter().zip(rankers).enumerate() {
+                let desks = self.desks_of(dataset, set < faqs, lexical)?;
+                let weight = practised as f32 / desks.len() as f32;
+                for LabelledDesk { engine, dataset } in desks {
+                    let engine =
+                        engine.with_models(Models { ranker: Some(ranker.clone()), ..defaults.clone() });
+                    samples.add_dataset(&engine, &dataset, set, weight);
+                }
             }
             let mut model = model_of(linear::fit(&samples.table(|_| true), &DEFAULT_CONFIDENCE, None));
             let held: Vec<Sample> = if faqs == 0 {
@@ -270,7 +306,7 @@ impl Fitter {
                 held.iter().map(|s| (f64::from(model.log_odds(&s.signals)), s.right)).collect()
             } else {
                 let held = cross_fitted(&samples, &DEFAULT_CONFIDENCE);
-                held.iter().filter(|held| held.set < faqs).map(Held::sample).collect()
+                held.iter().filter(|held| held.fold < faqs).map(Held::sample).collect()
             };
             let labelled = samples.len() - practised;
             let data =
@@ -371,15 +407,15 @@ impl Fitter {
 
 /// Scores of the labelled questions as asked, each by a model that was not fitted on its fold.
 fn cross_fitted(samples: &ConfidenceSamples, fitting: &Fitting) -> Vec<Held> {
+    let folds: BTreeSet<usize> = samples.iter().filter_map(|s| s.fold).collect();
     let mut scores: Vec<Held> = Vec::new();
-    for fold in 0..samples::FOLDS {
+    for fold in folds {
         let model = model_of(linear::fit(&samples.table(|s| s.fold != Some(fold)), fitting, None));
         let own = samples.iter().filter(|s| s.fold == Some(fold) && s.as_asked);
         scores.extend(own.map(|s| Held {
             score: f64::from(model.log_odds(&s.signals)),
             right: s.right,
             fold,
-            set: s.set,
             category: s.category.clone(),
         }));
     }

@@ -109,10 +109,8 @@ pub struct ConfidenceSample {
     pub signals: Signals,
     /// Whether the first candidate answers.
     pub right: bool,
-    /// Fold of a labelled question; `None` for practice.
+    /// Fold of a labelled case, or the number of the labelled set; `None` for practice.
     pub fold: Option<usize>,
-    /// Which labelled set it is from, 0 for practice.
-    pub set: usize,
     /// Whether every entry was there; not for a question whose right entries were taken away.
     pub as_asked: bool,
     /// Top-level category of a labelled case's first candidate; empty for other questions.
@@ -140,7 +138,6 @@ impl ConfidenceSamples {
                     signals,
                     right,
                     fold: None,
-                    set: 0,
                     as_asked,
                     category: String::new(),
                     weight: 1.0,
@@ -176,7 +173,6 @@ impl ConfidenceSamples {
                     signals: best.signals,
                     right,
                     fold: Some(wanted),
-                    set: 0,
                     as_asked: true,
                     category: top.map_or("", |entry| entry.top_category()).to_owned(),
                     weight: CASE_WEIGHT,
@@ -194,8 +190,7 @@ impl ConfidenceSamples {
         let found: Vec<[ConfidenceSample; 2]> = dataset
             .queries
             .par_iter()
-            .enumerate()
-            .map(|(i, query)| {
+            .map(|query| {
                 let is_right = |number: u32| dataset.is_relevant(&query.id, &entries[number as usize].id);
                 let whole = engine.consider_text(&query.text);
                 let right = whole.ranking.first().is_some_and(|top| is_right(top.found.number));
@@ -203,8 +198,7 @@ impl ConfidenceSamples {
                 let sample = |signals, right, as_asked| ConfidenceSample {
                     signals,
                     right,
-                    fold: Some(i % FOLDS),
-                    set,
+                    fold: Some(set),
                     as_asked,
                     category: String::new(),
                     weight,
