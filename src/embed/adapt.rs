@@ -41,6 +41,9 @@ pub struct AdaptOptions {
     pub temperature: f32,
     /// Share of terms left out at random.
     pub dropout: f32,
+    /// How far to go from the base's vectors to the tuned ones, `0.0..=1.0`: a part of the way keeps more of what the base
+    /// knows (interpolation of weights, Wortsman et al. 2022).
+    pub share: f32,
     /// Share of the entries held out while finding out how long to train.
     pub held_out: f32,
     /// Desks with fewer entries are not adapted.
@@ -57,6 +60,7 @@ impl Default for AdaptOptions {
             rate: 0.01,
             temperature: 0.1,
             dropout: 0.1,
+            share: 0.4,
             held_out: 0.15,
             min_entries: 30,
         }
@@ -139,7 +143,7 @@ pub fn adapt(
     let mut rehearsal = Training::new(&desk, start.clone(), options);
     for epoch in 1..=options.epochs {
         rehearsal.epoch(&study, epoch, options.epochs);
-        let mark = exam.mark(&rehearsal.parameters, &desk);
+        let mark = exam.mark(&between(&start, &rehearsal.parameters, options.share), &desk);
         if mark.0 < best.0 {
             (best, report.epochs) = (mark, epoch);
         } else if epoch >= report.epochs + PATIENCE {
@@ -153,12 +157,23 @@ pub fn adapt(
     }
     // How long is known now; the held-out entries deserve to be learned too.
     let all: Vec<usize> = (0..desk.pairs.len()).collect();
-    let mut training = Training::new(&desk, start, options);
+    let mut training = Training::new(&desk, start.clone(), options);
     (1..=report.epochs).for_each(|epoch| training.epoch(&all, epoch, options.epochs));
-    let Parameters { rows, gains: [query, passage], .. } = training.parameters;
+    let Parameters { rows, gains: [query, passage], .. } =
+        between(&start, &training.parameters, options.share);
     let gains = query.into_iter().zip(passage).map(|(query, passage)| [query, passage]).collect();
     report.terms = desk.terms.len();
     Adapted { model: base.with_overlay(&desk.terms, rows, gains), kept: true, report }
+}
+
+/// The parameters `share` of the way from `start` to `tuned`.
+fn between(start: &Parameters, tuned: &Parameters, share: f32) -> Parameters {
+    let mix = |from: &[f32], to: &[f32]| from.iter().zip(to).map(|(a, b)| a + share * (b - a)).collect();
+    Parameters {
+        dimension: start.dimension,
+        rows: mix(&start.rows, &tuned.rows),
+        gains: [0, 1].map(|role| mix(&start.gains[role], &tuned.gains[role])),
+    }
 }
 
 /// Epochs without progress on the held-out entries before giving up.
@@ -375,6 +390,21 @@ mod tests {
         assert!(adapted.model.known_share(&["新3".to_owned()]) > 0.0, "the desk's own terms get vectors");
         assert_eq!(adapt(&base, pairs, &options).model.fingerprint(), adapted.model.fingerprint());
         assert_ne!(base.fingerprint(), adapted.model.fingerprint());
+    }
+
+    #[test]
+    fn goes_only_a_part_of_the_way() {
+        let (base, pairs) = desk(120);
+        let of = |share| {
+            let options = AdaptOptions { epochs: 30, batch: 32, share, ..AdaptOptions::default() };
+            adapt(&base, pairs.clone(), &options)
+        };
+        let closeness = |model: &StaticModel| pairs.iter().map(|pair| similarity(model, pair)).sum::<f32>();
+        let (half, whole) = (of(0.5), of(1.0));
+        assert!(
+            closeness(&base) < closeness(&half.model) && closeness(&half.model) < closeness(&whole.model)
+        );
+        assert!(!of(0.0).kept, "no way is the base");
     }
 
     #[test]

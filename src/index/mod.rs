@@ -28,7 +28,7 @@ use prepared::{Prepared, prepare, same_text};
 use vector::VectorIndex;
 
 /// Raise when the meaning or layout of anything on disk changes.
-pub const INDEX_VERSION: u32 = 5;
+pub const INDEX_VERSION: u32 = 6;
 
 /// Entries prepared at a time: enough for all cores, few enough that their terms take little memory.
 const BATCH: usize = 256;
