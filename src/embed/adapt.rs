@@ -60,7 +60,7 @@ impl Default for AdaptOptions {
             rate: 0.01,
             temperature: 0.1,
             dropout: 0.1,
-            share: 0.4,
+            share: 0.35,
             held_out: 0.15,
             min_entries: 30,
         }
