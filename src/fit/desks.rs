@@ -55,27 +55,26 @@ pub fn held_out(desk: &DeskFiles, round: usize) -> PracticeDesk {
 /// Makes every second question of an entry one of its phrasings, so that a ranker sees what phrasings are worth; returns the
 /// entries with them, and the set with the questions that are left.
 pub fn with_phrasings(mut entries: Vec<Entry>, dataset: &Dataset) -> (Vec<Entry>, Dataset) {
-    let mut asked = HashMap::new();
-    let mut dataset = dataset.clone();
-    dataset.queries.retain(|query| {
-        let answers =
-            |entry: &&mut Entry| dataset.qrels.of(&query.id).is_some_and(|of| of.get(&entry.id) > Some(&0));
+    let mut seen: HashMap<String, usize> = HashMap::new();
+    let mut left = dataset.clone();
+    left.queries.retain(|query| {
+        let answers = |entry: &&mut Entry| dataset.is_relevant(&query.id, &entry.id);
         let Some(entry) = entries.iter_mut().find(answers) else { return true };
-        let count: &mut usize = asked.entry(entry.id.clone()).or_default();
+        let count = seen.entry(entry.id.clone()).or_default();
         *count += 1;
-        let is_told = count.is_multiple_of(2);
-        if is_told {
+        let is_asked = !count.is_multiple_of(2);
+        if !is_asked {
             entry.phrasings.push(query.text.clone());
         }
-        !is_told
+        is_asked
     });
-    (entries, dataset)
+    (entries, left)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::eval::dataset::{Document, Qrels, Query};
+    use crate::eval::dataset::{Qrels, Query};
     use crate::kb::HandOffExample;
 
     #[test]
@@ -117,7 +116,6 @@ mod tests {
         let judged = |id: &str| (id.to_owned(), [(id[..1].to_owned(), i32::from(id != "none"))].into());
         let entry = |id: &str| Entry { id: id.into(), ..Entry::default() };
         let dataset = Dataset {
-            documents: ["a", "b", "n"].map(|id| Document { id: id.into(), ..Document::default() }).into(),
             queries: ids.map(query).into(),
             qrels: Qrels(ids.map(judged).into()),
             ..Dataset::default()

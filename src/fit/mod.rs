@@ -81,7 +81,7 @@ const CALIBRATION_ROUND: usize = 7;
 /// The default one stays near the fixed weighting: the practice desks are few, and one author's.
 const DEFAULT_RANKER: Fitting = Fitting { loss: Loss::Softmax, penalty: 0.03, only_positive: true };
 /// What a question on passages counts against one on an FAQ: only these teach what words standing as asked are worth. Chosen
-/// for passages to rank as well as they did with the ranker before (docs/ranking-trials.md, fifth round).
+/// for passages to rank as well as they did with the ranker before (docs/ranking-trials.md, fifth and sixth round).
 const PASSAGE_WEIGHT: f32 = 4.5;
 /// A desk's ranker stays near the default: a desk has hundreds of labels, not thousands.
 const RANKER: Fitting = Fitting { loss: Loss::Softmax, penalty: 0.3, only_positive: true };
