@@ -1,5 +1,5 @@
 # Everything a newcomer needs is `make run` and `make test`; the rest is for daily work.
-.PHONY: run setup test lint doc bench eval run-transformer test-transformer
+.PHONY: run setup test lint bench eval run-transformer test-transformer
 
 run: setup
 	target/release/madoguchi kb lint
@@ -16,6 +16,7 @@ test:
 lint:
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
 
 # The transformer tier (docs/operations.md): its own target folder, so that the default build stays as it is.
 run-transformer:
@@ -28,9 +29,6 @@ test-transformer:
 	scripts/setup.sh --test --transformer
 	CARGO_TARGET_DIR=target/transformer cargo test --features transformer --lib -- embed answer config
 	CARGO_TARGET_DIR=target/transformer cargo test --features transformer --test it -- transformer models layers
-
-doc:
-	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
 
 bench: setup
 	cargo bench

@@ -48,7 +48,7 @@ impl RankModel {
         Self { features: NAMES.map(str::to_owned).into(), weights }
     }
 
-    /// The fixed weighting: BM25 + [`DENSE_POINTS`] × summed cosine, a retriever that missed the entry counting nothing. It
+    /// The fixed weighting: BM25 + `DENSE_POINTS` × summed cosine, a retriever that missed the entry counting nothing. It
     /// ranks where no model is fitted, and a fitted one stays near it where its labels say nothing.
     pub fn fixed() -> Self {
         let mut weights = vec![0.0; NAMES.len()];
