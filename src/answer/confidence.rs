@@ -13,7 +13,7 @@ use super::smalltalk::SmallTalkMatch;
 use super::understand::Question;
 
 /// Number of signals.
-pub const COUNT: usize = 28;
+pub const COUNT: usize = 29;
 
 /// Names of the signals, in order.
 pub const NAMES: [&str; COUNT] = [
@@ -45,6 +45,7 @@ pub const NAMES: [&str; COUNT] = [
     "window",      // best stretch of the best candidate
     "outside",     // probability of a question that no entry covers, by the desk's examples
     "outside_lead", // by how much the closest of them is closer than the best candidate's closest phrasing
+    "third_lead", // best cosine of any of its texts minus that of the third closest rival: near duplicates do not count
 ];
 
 /// Signals of one question, in the order of [`NAMES`].
@@ -52,6 +53,8 @@ pub type Signals = [f32; COUNT];
 
 /// Margin of a candidate without a rival.
 const ALONE: f32 = 30.0;
+/// The rival that `third_lead` looks at.
+const THIRD: usize = 2;
 
 /// Computes the signals. `topic_of` tells which topic a document belongs to, so that an entry's translation is no rival.
 pub fn signals(
@@ -113,7 +116,25 @@ pub fn signals(
         f[at::WINDOW],
         outside,
         (outside_cosine - f[at::COSINE_PHRASING]).max(0.0),
+        cosine(best) - nth_closest(&rivals, THIRD, topic_of),
     ]
+}
+
+/// Cosine of the question with the closest of a candidate's texts.
+fn cosine(ranked: &Ranked) -> f32 {
+    ranked.features[at::COSINE_PHRASING].max(ranked.features[at::COSINE_PASSAGE])
+}
+
+/// Cosine of the rival topic that `n` others are closer than; 0 if there are not so many.
+fn nth_closest(rivals: &[&Ranked], n: usize, topic_of: impl Fn(u32) -> usize) -> f32 {
+    let mut closest = BTreeMap::new();
+    for rival in rivals {
+        let held = closest.entry(topic_of(rival.found.number)).or_insert(f32::MIN);
+        *held = cosine(rival).max(*held);
+    }
+    let mut cosines: Vec<f32> = closest.into_values().collect();
+    cosines.sort_unstable_by(|a, b| b.total_cmp(a));
+    cosines.get(n).copied().unwrap_or(0.0)
 }
 
 /// The desk answers from here on, and asks back from there on.
