@@ -12,7 +12,7 @@ const OFFERED: usize = 4;
 /// A candidate below this share of the best one's score is no rival.
 const RIVAL_SHARE: f32 = 0.12;
 /// Probability of small talk, or of what no entry covers, from which a near small talk's reply is given.
-const CHATTY: f32 = 0.6;
+const CHATTY: f32 = 0.5;
 /// Cosine with small talk from which an utterance that nothing in the FAQ answers counts as small talk.
 const SMALLTALK_COSINE: f32 = 0.8;
 /// Probability of a question that no entry covers from which the desk says so.
