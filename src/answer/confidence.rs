@@ -226,3 +226,28 @@ impl ConfidenceModel {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::answer::features;
+    use crate::answer::retrieve::Found;
+
+    fn rival(number: u32, cosine_phrasing: f32, cosine_passage: f32) -> Ranked {
+        let mut features = [0.0; features::COUNT];
+        (features[at::COSINE_PHRASING], features[at::COSINE_PASSAGE]) = (cosine_phrasing, cosine_passage);
+        let found = Found { number, ..Found::default() };
+        Ranked { found, features, score: 0.0, from_context: 0.0 }
+    }
+
+    #[test]
+    fn the_third_closest_rival_is_a_topic_of_its_own() {
+        let all = [rival(0, 0.2, 0.7), rival(1, 0.6, 0.1), rival(2, 0.3, 0.0), rival(3, 0.1, 0.5)];
+        let rivals: Vec<&Ranked> = all.iter().collect();
+        assert_eq!(nth_closest(&rivals, 0, |number| number as usize), 0.7);
+        assert_eq!(nth_closest(&rivals, THIRD, |number| number as usize), 0.5);
+        // An entry and its translation count once.
+        assert_eq!(nth_closest(&rivals, THIRD, |number| number as usize / 2), 0.0);
+        assert_eq!(nth_closest(&rivals, 1, |number| number as usize / 2), 0.5);
+    }
+}

@@ -225,6 +225,12 @@ impl Engine {
         self.parts.net.as_ref().map(|net| net.suspect(text, &self.parts.analyzer, self.light()))
     }
 
+    /// What nets learned from the desk's other examples say of each example, see [`HandOffClassifier::cross_fitted`].
+    pub fn cross_fitted_suspicions(&self, folds: usize) -> Vec<Suspicion> {
+        let Parts { snapshot, analyzer, .. } = &self.parts;
+        HandOffClassifier::cross_fitted(snapshot, analyzer, self.light(), folds)
+    }
+
     /// The embedding of a text, of length 1 or all zeros, by the light part of the embedder; `None` in lexical-only mode.
     pub fn embed(&self, text: &str) -> Option<Vec<f32>> {
         let terms = self.parts.analyzer.terms(text);

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::embed::{Embedder, Role, Text, dot};
 use crate::kb::rules::normalize_for_rules;
-use crate::kb::{HandOffReason, Snapshot};
+use crate::kb::{HandOffExample, HandOffReason, Snapshot};
 use crate::text::Analyzer;
 
 /// Classes: "none" first, then the reasons, then small talk and what no entry covers.
@@ -98,11 +98,40 @@ struct Utterance {
 impl HandOffClassifier {
     /// Learns from the snapshot's examples; `None` when it has none.
     pub fn learn(snapshot: &Snapshot, analyzer: &Analyzer, embedder: Option<&dyn Embedder>) -> Option<Self> {
-        use rayon::prelude::*;
-        if snapshot.examples.is_empty() {
-            return None;
+        let examples: Vec<&HandOffExample> = snapshot.examples.iter().collect();
+        (!examples.is_empty()).then(|| Self::learn_of(&examples, snapshot, analyzer, embedder))
+    }
+
+    /// What nets learned from the other examples say of each: of `folds` nets, the n-th does without every `folds`-th
+    /// example from the n-th on. In the order of the snapshot's examples; at least two folds are made.
+    pub fn cross_fitted(
+        snapshot: &Snapshot,
+        analyzer: &Analyzer,
+        embedder: Option<&dyn Embedder>,
+        folds: usize,
+    ) -> Vec<Suspicion> {
+        let folds = folds.max(2);
+        let examples = || snapshot.examples.iter().enumerate();
+        let mut said = vec![Suspicion::NONE; snapshot.examples.len()];
+        for fold in 0..folds {
+            let learned: Vec<&HandOffExample> =
+                examples().filter(|(i, _)| i % folds != fold).map(|(_, example)| example).collect();
+            let net = Self::learn_of(&learned, snapshot, analyzer, embedder);
+            for (i, example) in examples().skip(fold).step_by(folds) {
+                said[i] = net.suspect(&example.text, analyzer, embedder);
+            }
         }
-        let examples = snapshot.examples.iter().map(|example| (example.text.as_str(), class(example.reason)));
+        said
+    }
+
+    fn learn_of(
+        examples: &[&HandOffExample],
+        snapshot: &Snapshot,
+        analyzer: &Analyzer,
+        embedder: Option<&dyn Embedder>,
+    ) -> Self {
+        use rayon::prelude::*;
+        let examples = examples.iter().map(|example| (example.text.as_str(), class(example.reason)));
         let phrasings = snapshot
             .entries
             .iter()
@@ -133,7 +162,7 @@ impl HandOffClassifier {
         }
         let outside = utterances.into_iter().filter(|(_, class)| *class == OUTSIDE);
         classifier.outside = outside.map(|(utterance, _)| utterance.vector).collect();
-        Some(classifier)
+        classifier
     }
 
     /// How likely `text` must reach a person.

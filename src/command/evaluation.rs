@@ -18,6 +18,7 @@ use crate::eval::answers::Answerer;
 pub use crate::eval::cli::EvalArgs;
 use crate::eval::cli::{self, EngineFactory, is_removed};
 use crate::eval::dataset::{Dataset, Document};
+use crate::eval::examples::Judged;
 use crate::eval::perturb::Readings;
 use crate::eval::replay::Stored;
 use crate::eval::retrieval::Retriever;
@@ -92,6 +93,20 @@ impl EngineFactory for Factory {
             bail!("{} holds no question{}", file.display(), if since.is_zero() { "" } else { " since then" });
         }
         Ok(Stored::of_records(records))
+    }
+
+    fn judged_examples(&self, kb: &Path, folds: usize) -> anyhow::Result<Vec<Judged>> {
+        let today = super::today();
+        let engine = self.workshop().engine(files::load(kb, today)?, today)?;
+        let snapshot = engine.snapshot();
+        let judged = engine.cross_fitted_suspicions(folds).into_iter().zip(&snapshot.examples);
+        let judged = judged.map(|(suspicion, example)| Judged {
+            text: example.text.clone(),
+            reason: example.reason,
+            suspicion,
+            by_rule: snapshot.rules.first_match(&example.text).is_some(),
+        });
+        Ok(judged.collect())
     }
 
     fn readings(&self) -> anyhow::Result<Box<dyn Readings>> {

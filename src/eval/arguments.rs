@@ -46,6 +46,8 @@ pub(super) enum EvalCommand {
     Stress(StressArgs),
     /// Replay stored, masked questions and show which Decisions would change.
     Replay(ReplayArgs),
+    /// Judge the desk's examples of what must reach a person, each by a net that did not learn it.
+    Examples(ExamplesArgs),
     /// Check the desk against its baseline; exit code 1 when it does not hold.
     Gate(GateArgs),
 }
@@ -298,6 +300,20 @@ pub(super) struct ReplayArgs {
     /// Print one JSON object.
     #[arg(long)]
     pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExamplesArgs {
+    /// Folder of the desk's files.
+    #[arg(long, default_value = "kb")]
+    pub(super) kb: PathBuf,
+    /// Parts the examples are split into; each is judged by what is learned from the others.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(2..=20))]
+    pub(super) folds: u8,
+    #[command(flatten)]
+    pub(super) measuring: Measuring,
+    #[command(flatten)]
+    pub(super) output: Output,
 }
 
 #[derive(Debug, Args)]

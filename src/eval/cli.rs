@@ -13,13 +13,14 @@ use sha2::{Digest, Sha256};
 use super::answers::{AnswerOptions, AnswerRun, Answerer, run_answers};
 pub use super::arguments::EvalArgs;
 use super::arguments::{
-    AnswersArgs, CompareArgs, DatasetArgs, EvalCommand, GateArgs, Output, ReplayArgs, RetrievalArgs,
-    ScoreArgs, StressArgs,
+    AnswersArgs, CompareArgs, DatasetArgs, EvalCommand, ExamplesArgs, GateArgs, Output, ReplayArgs,
+    RetrievalArgs, ScoreArgs, StressArgs,
 };
 use super::broken::{ShuffledAnswerer, ShuffledRetriever};
 use super::cases::{Cases, topic};
 use super::compare::{CompareOptions, compare};
 use super::dataset::{Dataset, read_qrels};
+use super::examples::{self, Judged};
 use super::foreign::{read_questions, sample};
 use super::gate::Baseline;
 use super::perturb::{Perturbation, Perturber, Readings};
@@ -69,6 +70,12 @@ pub trait EngineFactory {
     /// There is no database, or no question in it.
     fn stored_questions(&self, data: &Path, since: Option<Date>, limit: u32) -> anyhow::Result<Stored>;
 
+    /// The examples of the desk in `kb`, each judged by one of `folds` nets that did not learn it.
+    ///
+    /// # Errors
+    /// The desk's files have mistakes, or the index cannot be built.
+    fn judged_examples(&self, kb: &Path, folds: usize) -> anyhow::Result<Vec<Judged>>;
+
     /// Splits texts into words with readings.
     ///
     /// # Errors
@@ -88,6 +95,7 @@ pub fn run(args: EvalArgs, factory: &dyn EngineFactory) -> anyhow::Result<ExitCo
         EvalCommand::Compare(args) => comparison(&args),
         EvalCommand::Stress(args) => stress(&args, factory),
         EvalCommand::Replay(args) => replayed(&args, factory),
+        EvalCommand::Examples(args) => judged(&args, factory),
         EvalCommand::Gate(args) => gate(&args, factory),
     }
 }
@@ -330,6 +338,18 @@ fn replayed(args: &ReplayArgs, factory: &dyn EngineFactory) -> anyhow::Result<Ex
         ..replay(&stored.questions, candidate.as_ref(), before.as_deref(), true)
     };
     print_out(&if args.json { json_text(&result.to_json()) } else { replay_text(&result, args.show) })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn judged(args: &ExamplesArgs, factory: &dyn EngineFactory) -> anyhow::Result<ExitCode> {
+    let judged = waiting("learning from the other examples", || {
+        factory.judged_examples(&args.kb, usize::from(args.folds))
+    })?;
+    if judged.is_empty() {
+        bail!("{} has no examples; kb/README.md says what goes into examples/", args.kb.display());
+    }
+    let summary = waiting("computing intervals", || examples::summary(&judged, &args.measuring.bootstrap()));
+    print_run(summary, &args.output, || examples::results(&judged))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -3,7 +3,7 @@
 //!
 //! Reading order: [`rows`] and [`crate::sheet`] (bounded, reported reading of files) → [`dataset`] and [`cases`] → [`metrics`],
 //! [`verdict`] and [`statistics`] → [`figures`] (items × metrics) → [`retrieval`] and [`answers`] (a pass) → [`scored`], [`compare`],
-//! [`gate`], [`stress`], [`replay`] (what is done with passes) → [`terminal`], [`export`], [`report`] → [`cli`].
+//! [`gate`], [`stress`], [`replay`], [`examples`] (what is done with passes) → [`terminal`], [`export`], [`report`] → [`cli`].
 //! Nothing in the run-time path depends on this module.
 
 pub mod answers;
@@ -13,6 +13,7 @@ pub mod cases;
 pub mod cli;
 pub mod compare;
 pub mod dataset;
+pub mod examples;
 pub mod export;
 #[cfg(test)]
 mod fake;
