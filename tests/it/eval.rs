@@ -294,13 +294,14 @@ fn every_command_prints_the_same_bytes_on_one_core_and_on_many() {
     let (a, b, trec) = (path("a.json"), path("b.json"), path("a.trec"));
     let kinds = "kana,wrong_conversion,fillers";
     let case_file = "eval/cases/tax.jsonl";
-    let commands: [&[&str]; 7] = [
+    let commands: [&[&str]; 8] = [
         &["retrieval", "--dataset", &set, "--adapt", "--json", "--run", &trec],
         &["answers", "--cases", case_file, "--json"],
         &["stress", "--cases", case_file, "--far", &far, "--kinds", kinds, "--resamples", "100", "--json"],
         &["stress", "--dataset", &set, "--far", &far, "--kinds", kinds, "--resamples", "100", "--json"],
         &["compare", &a, &b, "--json"],
         &["replay", "--questions", &stored, "--json"],
+        &["examples", "--folds", "2", "--resamples", "100", "--json"],
         &["gate"],
     ];
     for (file, seed) in [(&a, &[][..]), (&b, &["--shuffle-ranks", "1"])] {
@@ -315,6 +316,19 @@ fn every_command_prints_the_same_bytes_on_one_core_and_on_many() {
         assert_eq!(one, run("5", arguments), "{arguments:?} on five threads");
         assert_eq!(ranked, std::fs::read(&trec).unwrap(), "the run file");
     }
+}
+
+#[test]
+fn the_net_below_the_rules_knows_most_examples_that_it_did_not_learn() {
+    let summary: Value = serde_json::from_str(&stdout(&eval(&["examples", "--json", "--summary"]))).unwrap();
+    let figure = |name: &str| summary[name].as_f64().unwrap();
+    assert!(figure("auroc") >= 0.94, "{summary}");
+    assert!(figure("recall_both_unsure") >= 0.82 && figure("false_unsure") <= 0.10, "{summary}");
+
+    let refused = eval(&["examples", "--folds", "1"]);
+    let message = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(2), "{message}");
+    assert!(message.contains("2..=20"), "{message}");
 }
 
 #[test]
