@@ -323,7 +323,7 @@ fn the_net_below_the_rules_knows_most_examples_that_it_did_not_learn() {
     let summary: Value = serde_json::from_str(&stdout(&eval(&["examples", "--json", "--summary"]))).unwrap();
     let figure = |name: &str| summary[name].as_f64().unwrap();
     assert!(figure("auroc") >= 0.94, "{summary}");
-    assert!(figure("recall_both_unsure") >= 0.82 && figure("false_unsure") <= 0.10, "{summary}");
+    assert!(figure("recall_both_unsure") >= 0.86 && figure("false_unsure") <= 0.14, "{summary}");
 
     let refused = eval(&["examples", "--folds", "1"]);
     let message = String::from_utf8_lossy(&refused.stderr);
