@@ -4,6 +4,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Stdio};
 
+use fantoccini::actions::{InputSource, KeyAction, KeyActions};
 use fantoccini::{Client, ClientBuilder, Locator, key::Key};
 use hyper_util::client::legacy::connect::HttpConnector;
 use madoguchi::app::Role;
@@ -177,9 +178,18 @@ impl Browser {
         self.client.wait().for_element(Locator::Css(selector)).await.unwrap().send_keys(text).await.unwrap();
     }
 
-    /// Presses keys wherever the focus is.
+    /// Presses keys wherever the focus is; Control is held to the end. As key actions rather than as text sent to an
+    /// element: that would focus the element anew, and in a date Tab would never get past its second part.
     pub async fn keys(&self, keys: &str) {
-        self.client.active_element().await.unwrap().send_keys(keys).await.unwrap();
+        let mut presses = KeyActions::new("keyboard".to_owned());
+        for value in keys.chars() {
+            presses = presses.then(KeyAction::Down { value });
+            if value != char::from(Key::Control) {
+                presses = presses.then(KeyAction::Up { value });
+            }
+        }
+        self.client.perform_actions(presses).await.unwrap();
+        self.client.release_actions().await.unwrap();
     }
 
     /// Signs in as staff.

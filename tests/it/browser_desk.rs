@@ -115,15 +115,17 @@ async fn a_new_entry_is_written_with_the_keyboard_alone() {
     assert_eq!(browser.js("document.activeElement.className").await, "skip");
     browser.keys(&enter()).await;
     let at = async |id: &str| {
+        let mut passed = Vec::new();
         for _ in 0..40 {
             if browser.js("document.activeElement.id").await == id {
                 let ring = browser.js("getComputedStyle(document.activeElement).outlineStyle").await;
                 assert_eq!(ring, "solid", "the focus is seen on {id}");
                 return;
             }
+            passed.push(browser.js("document.activeElement.id || document.activeElement.tagName").await);
             browser.keys(&tab()).await;
         }
-        panic!("{id} is not reached by Tab");
+        panic!("{id} is not reached by Tab: {passed:?}");
     };
     at("f-question").await;
     browser.keys("法人でも積立はできますか?").await;
